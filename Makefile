@@ -1,0 +1,35 @@
+PYTHON ?= python3
+BIN := .venv/bin
+NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+
+.PHONY: notebooks test quick lint lab clean
+
+notebooks: .venv/installed  ## run the series; executed copies go to build/
+	@mkdir -p build
+	@set -e; for notebook in $(NOTEBOOKS); do \
+	    $(BIN)/papermill --cwd notebooks $$notebook build/$$(basename $$notebook); \
+	done
+	@echo "The executed notebooks are in build/."
+
+test: lint  ## lint, unit tests, and every notebook under nbval
+	$(BIN)/pytest
+
+quick: lint  ## lint and unit tests, without running the notebooks
+	$(BIN)/pytest tests
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check aelib tests
+
+lab: .venv/installed  ## open the series in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+clean:
+	rm -rf .venv build
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: try make PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python has no venv module: on Debian, apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test]"
+	@touch $@

@@ -1,0 +1,31 @@
+"""PCA in the form of an autoencoder, so that the same metrics and plots serve both."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from aelib.data import check_images
+from aelib.models import Autoencoder, dense_autoencoder
+
+
+def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
+    """Fit scikit-learn's PCA and put it into the weights of a linear autoencoder.
+
+    Args:
+        x: training images (n, height, width, channels) in [0, 1].
+        code_size: number of principal components, 1 to min(n, height * width * channels).
+
+    Returns:
+        Autoencoder whose encoder subtracts the mean image and projects onto the components,
+        and whose decoder goes back.
+
+    Raises:
+        ValueError: not images, or more components than images or pixels.
+    """
+    x = check_images(x, "training images")
+    if code_size > len(x):
+        raise ValueError(f"{len(x)} images give at most {len(x)} components, not {code_size}")
+    ae = dense_autoencoder(x.shape[1:], hidden_units=[], code_size=code_size)
+    pca = PCA(code_size, svd_solver="covariance_eigh").fit(x.reshape(len(x), -1))
+    ae.encoder.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])
+    ae.decoder.set_weights([pca.components_, pca.mean_])
+    return ae

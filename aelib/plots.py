@@ -1,0 +1,209 @@
+"""Figures of the series, each as a PNG with an alternative text. No TensorFlow needed."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Image
+from matplotlib.figure import Figure
+
+from aelib.data import check_images
+from aelib.metrics import image_errors
+
+# Okabe & Ito's colours, which the colour-blind can tell apart: one for each method, everywhere.
+COLORS = {"PCA": "#E69F00", "logistic PCA": "#CC79A7", "dense": "#0072B2", "conv": "#009E73"}
+MARKERS = {"PCA": "s", "logistic PCA": "^", "dense": "o", "conv": "D"}
+
+
+def show(figure: Figure, alt: str) -> Image:
+    """Close a figure and return it as an image that a notebook displays with `alt` as its text.
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs an alternative text")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+    plt.close(figure)
+    return Image(data=buffer.getvalue(), format="png", alt=alt)
+
+
+def images(x: np.ndarray, alt: str, columns: int = 10) -> Image:
+    """A grid of images (n, height, width, channels), row by row; values are clipped to [0, 1]."""
+    rows = -(-len(x) // columns)
+    height, width, channels = x.shape[1:]
+    canvas = np.ones((rows * (height + 1), columns * (width + 1), channels))
+    for i, image in enumerate(np.clip(x, 0, 1)):
+        top, left = (i // columns) * (height + 1), (i % columns) * (width + 1)
+        canvas[top : top + height, left : left + width] = image
+    figure = plt.figure(figsize=(9, 9 * canvas.shape[0] / canvas.shape[1]))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(canvas.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.axis("off")
+    return show(figure, alt)
+
+
+def reconstructions(x: np.ndarray, x_hat: Mapping[str, np.ndarray], count: int = 10) -> Image:
+    """The first images of `x`, and under each its reconstructions with their squared error.
+
+    Args:
+        x: images (n, height, width, channels) in [0, 1].
+        x_hat: method -> reconstructions of the same shape, one row a method.
+        count: columns.
+    """
+    x = check_images(x)[:count]
+    errors = {method: image_errors(x, r[:count]) for method, r in x_hat.items()}
+    rows = len(x_hat) + 1
+    figure, axes = plt.subplots(rows, len(x), figsize=(len(x), 1.3 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    for row, (label, batch) in enumerate({"original": x, **x_hat}.items()):
+        color = COLORS.get(label, "black")
+        axes[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", color=color)
+        for i in range(len(x)):
+            picture = np.clip(batch[i], 0, 1).squeeze()
+            axes[row, i].imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            if row:
+                axes[row, i].set_xlabel(f"{errors[label][i]:.1f}", fontsize=9, labelpad=2)
+    figure.text(0.5, 0.02, "number under each image: its squared error", ha="center", fontsize=9)
+    means = "; ".join(f"{method}: mean error {e.mean():.1f}" for method, e in errors.items())
+    return show(figure, f"{len(x)} images and their reconstructions. {means}.")
+
+
+def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequence[str]) -> Image:
+    """Scatter plots of two-dimensional codes side by side, coloured by class.
+
+    Args:
+        codes: title -> codes (n, 2), one panel each.
+        y: labels (n,).
+        class_names: name of each label.
+
+    Raises:
+        ValueError: codes that are not (n, 2).
+    """
+    for title, code in codes.items():
+        if code.ndim != 2 or code.shape[1] != 2:
+            raise ValueError(f"codes of '{title}' must have shape (n, 2), not {code.shape}")
+    figure, axes = plt.subplots(
+        1, len(codes), figsize=(5.2 * len(codes) + 1, 5), squeeze=False, layout="constrained"
+    )
+    palette = plt.get_cmap("tab10" if len(class_names) <= 10 else "turbo", len(class_names))
+    for axis, (title, code) in zip(axes.flat, codes.items(), strict=True):
+        for label, name in enumerate(class_names):
+            points = code[y == label]
+            axis.scatter(*points.T, s=3, color=palette(label), label=name, linewidths=0)
+            if len(points) and len(class_names) <= 20:
+                centre = np.median(points, axis=0)
+                box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
+                axis.annotate(name, centre, ha="center", va="center", fontsize=9, bbox=box)
+        axis.set(title=title, xlabel="first number of the code", ylabel="second number")
+    if len(class_names) <= 20:
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside right center", markerscale=4, title="class")
+    return show(figure, f"Test images as points in the plane, one panel each: {', '.join(codes)}.")
+
+
+def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
+    """Squared error against the epoch, one line for each entry of `curves`, on a log axis."""
+    figure, axis = plt.subplots(figsize=(7, 4))
+    for label, errors in curves.items():
+        method = next((m for m in COLORS if label.startswith(m)), None)
+        style = "--" if "training" in label else "-"
+        axis.plot(
+            range(1, len(errors) + 1), errors, style, marker=".", label=label,
+            color=COLORS.get(method),
+        )  # fmt: skip
+    axis.set(title=title, xlabel="epoch", ylabel="E, squared error per image", yscale="log")
+    axis.xaxis.get_major_locator().set_params(integer=True)
+    _plain_log_ticks(axis)
+    axis.legend()
+    ends = "; ".join(f"{label}: {e[0]:.1f} to {e[-1]:.1f}" for label, e in curves.items())
+    return show(figure, f"{title}. Error per epoch, first to last. {ends}.")
+
+
+def error_by_code_size(errors: Mapping[str, Mapping[int, float]], title: str) -> Image:
+    """Squared error against code size on two log axes.
+
+    Args:
+        errors: method -> {code size: E}, one line a method.
+        title: of the figure.
+    """
+    figure, axis = plt.subplots(figsize=(7, 4))
+    for method, points in errors.items():
+        color, marker = COLORS.get(method), MARKERS.get(method, "o")
+        axis.plot(points.keys(), points.values(), color=color, marker=marker, label=method)
+    sizes = sorted({size for points in errors.values() for size in points})
+    axis.set(title=title, xscale="log", yscale="log")
+    axis.set(xlabel="code size, numbers per image", ylabel="E, squared error per test image")
+    axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.minorticks_off()
+    _plain_log_ticks(axis)
+    axis.legend()
+    rows = "; ".join(
+        f"{method}: " + ", ".join(f"{e:.1f} at {size}" for size, e in points.items())
+        for method, points in errors.items()
+    )
+    return show(figure, f"{title}. {rows}.")
+
+
+def architecture(ae, title: str = "") -> Image:
+    """Draw an autoencoder's layers as bars, whose heights grow with the layers' sizes.
+
+    Bars stand for the layers that have weights, poolings and upsamplings; the code is marked.
+
+    Args:
+        ae: Autoencoder, or anything with a Keras `.encoder` and `.decoder`.
+        title: of the figure.
+    """
+    shapes = [("input", ae.encoder.input_shape[1:])]
+    for part in (ae.encoder, ae.decoder):
+        for layer in part.layers:
+            kind = type(layer).__name__
+            if kind not in ("Flatten", "Reshape", "InputLayer", "Cropping2D"):
+                shapes.append((kind.removesuffix("2D"), layer.output.shape[1:]))
+    code = len([layer for layer in ae.encoder.layers if type(layer).__name__ != "Flatten"])
+    figure, axis = plt.subplots(figsize=(max(6.5, 0.75 * len(shapes)), 3.6))
+    for i, (kind, shape) in enumerate(shapes):
+        size = int(np.prod(shape))
+        height = np.log2(size + 1)
+        color = "#D55E00" if i == code else "#56B4E9" if i < code else "#BBBBBB"
+        axis.bar(i, height, 0.6, bottom=-height / 2, color=color)
+        text = f"{size}" if len(shape) == 1 else "×".join(map(str, shape))
+        axis.text(i, height / 2 + 0.3, text, ha="center", va="bottom", fontsize=8)
+        if len(shapes) > 12:
+            axis.text(i, 0, kind, ha="center", va="center", rotation=90, fontsize=8)
+    axis.text(code, -np.log2(shapes[code][1][0] + 1) / 2 - 0.4, "code", ha="center", va="top")
+    axis.text((code - 1) / 2, -8.2, "encoder", ha="center", color="#1B6FA8")
+    axis.text((code + len(shapes)) / 2, -8.2, "decoder", ha="center", color="#555555")
+    axis.set(title=title, ylim=(-9, 9))
+    axis.axis("off")
+    axis.set_title(title)
+    listed = ", ".join("×".join(map(str, shape)) for _, shape in shapes)
+    return show(figure, f"{title}. Layer sizes from input to output: {listed}.".lstrip(". "))
+
+
+def interpolation(ae, x_from: np.ndarray, x_to: np.ndarray, steps: int = 9) -> Image:
+    """Decode points on the straight line between the codes of two images.
+
+    Args:
+        ae: Autoencoder.
+        x_from, x_to: one image each, (height, width, channels).
+        steps: images to show, both ends included; 2 or more.
+    """
+    if steps < 2:
+        raise ValueError(f"steps must be 2 or more, not {steps}")
+    start, end = ae.encoder.predict(check_images(np.stack([x_from, x_to])), verbose=0)
+    mix = np.linspace(0, 1, steps, dtype="float32")[:, None]
+    decoded = ae.decoder.predict((1 - mix) * start + mix * end, verbose=0)
+    return images(decoded, f"{steps} images decoded between two codes.", columns=steps)
+
+
+def _plain_log_ticks(axis):
+    low, high = axis.get_ylim()
+    ticks = [t for t in (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100) if low <= t <= high]
+    axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axis.yaxis.set_minor_formatter(plt.NullFormatter())
+    axis.grid(alpha=0.3)

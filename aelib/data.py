@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ KERAS_FILES = {
 NETWORK_PATIENCE = 12  # seconds
 
 
-class DatasetUnavailable(RuntimeError):
+class DatasetUnavailable(RuntimeError):  # noqa: N818
     """No folder, download or sample could serve the data set."""
 
 
@@ -160,6 +161,8 @@ def _find(name):
 
 
 def _read_npz(path):
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"cannot read {path}: it is no .npz archive, or it was cut short")
     try:
         with np.load(path, allow_pickle=False) as archive:
             missing = [key for key in ARRAYS if key not in archive]
@@ -168,7 +171,7 @@ def _read_npz(path):
                     f"no array {', '.join(missing)} (it has: {', '.join(archive) or 'none'})"
                 )
             arrays = [archive[key] for key in ARRAYS]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         reason = "holds Python objects" if "allow_pickle" in str(error) else str(error)
         raise ValueError(f"cannot read {path}: {reason}") from None
     for x, y, part in ((*arrays[:2], "train"), (*arrays[2:], "test")):
@@ -180,15 +183,14 @@ def _read_npz(path):
             f"cannot use {path}: x_train has images of shape {arrays[0].shape[1:]}, "
             f"x_test of {arrays[2].shape[1:]}"
         )
-    return arrays
+    return [arrays[0], arrays[1].ravel(), arrays[2], arrays[3].ravel()]
 
 
 def _pair_problem(x, y, part):
     if x.ndim not in (3, 4) or 0 in x.shape:
         return f"x_{part} must be (n, height, width) or (n, height, width, channels), not {x.shape}"
-    if x.dtype != np.uint8:
-        if x.dtype.kind != "f" or not (x.min() >= 0 and x.max() <= 1):
-            return f"x_{part} must be uint8, or floats in [0, 1] without NaN; it is {x.dtype}"
+    if x.dtype != np.uint8 and (x.dtype.kind != "f" or not (x.min() >= 0 and x.max() <= 1)):
+        return f"x_{part} must be uint8, or floats in [0, 1] without NaN; it is {x.dtype}"
     if y.shape not in ((len(x),), (len(x), 1)) or y.dtype.kind not in "iu" or y.min() < 0:
         return f"y_{part} must be {len(x)} integers of 0 or more, not {y.dtype} {y.shape}"
     return None

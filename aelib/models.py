@@ -23,11 +23,11 @@ def dense_autoencoder(
     hidden_units: Sequence[int] = (1000, 500, 250),
     code_size: int = 30,
     activation: str = "silu",
-    output_activation: str = "linear",
+    output_activation: str = "sigmoid",
 ) -> Autoencoder:
     """Build an autoencoder of dense layers; the decoder mirrors the encoder.
 
-    With `hidden_units=[]` there is one layer on each side of the code: a linear output with
+    With `hidden_units=[]` there is one layer on each side of the code: a "linear" output with
     squared error then spans the PCA subspace (Baldi & Hornik 1989), and a "sigmoid" output
     with cross-entropy is logistic PCA as in Hinton & Salakhutdinov (2006).
 
@@ -54,7 +54,8 @@ def dense_autoencoder(
     encoder += [layers.Dense(code_size, name="code")]
     decoder = [keras.Input((code_size,))]
     decoder += [_dense(units, activation) for units in reversed(hidden)]
-    decoder += [layers.Dense(math.prod(shape), output_activation), layers.Reshape(shape)]
+    decoder += [layers.Dense(math.prod(shape), **_output(output_activation))]
+    decoder += [layers.Reshape(shape)]
     return join(
         keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")
     )
@@ -67,7 +68,7 @@ def conv_autoencoder(
     base_filters: int = 32,
     decoder: str = "paired",
     activation: str = "silu",
-    output_activation: str = "linear",
+    output_activation: str = "sigmoid",
 ) -> Autoencoder:
     """Build an autoencoder of convolutional blocks around a dense code layer.
 
@@ -123,7 +124,7 @@ def conv_autoencoder(
         )
         grow = [layers.UpSampling2D(2), *_crop(sizes[block + 1], sizes[block])]
         up += [first, second, *grow] if decoder == "paired" else [first, *grow, second]
-    up += [layers.Conv2D(channels, 3, padding="same", activation=output_activation)]
+    up += [layers.Conv2D(channels, 3, padding="same", **_output(output_activation))]
     return join(keras.Sequential(down, name="encoder"), keras.Sequential(up, name="decoder"))
 
 
@@ -138,6 +139,13 @@ def _dense(units, activation):
 
 def _conv(layer, filters, activation):
     return layer(filters, 3, padding="same", activation=activation, kernel_initializer="he_normal")
+
+
+def _output(activation):
+    # Logistic pixels start at sigmoid(-2) = 0.12, MNIST's mean. From 0.5, where zero bias puts them,
+    # the first steps overshoot: convolutional networks then saturate at black and stay there.
+    bias = keras.initializers.Constant(-2.0 if activation == "sigmoid" else 0.0)
+    return {"activation": activation, "bias_initializer": bias}
 
 
 def _crop(small, large):

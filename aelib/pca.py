@@ -24,7 +24,9 @@ def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
     x = check_images(x, "training images")
     if code_size > len(x):
         raise ValueError(f"{len(x)} images give at most {len(x)} components, not {code_size}")
-    ae = dense_autoencoder(x.shape[1:], hidden_units=[], code_size=code_size)
+    ae = dense_autoencoder(
+        x.shape[1:], hidden_units=[], code_size=code_size, output_activation="linear"
+    )
     pca = PCA(code_size, svd_solver="covariance_eigh").fit(x.reshape(len(x), -1))
     ae.encoder.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])
     ae.decoder.set_weights([pca.components_, pca.mean_])

@@ -65,7 +65,12 @@ def train(
     )
     optimizer = keras.optimizers.AdamW(rate, beta_2=0.99, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    ae.model.compile(optimizer, loss, metrics=[E], jit_compile=_jit(ae.model))
+    ae.model.compile(
+        optimizer,
+        loss,
+        metrics=[keras.metrics.MeanMetricWrapper(_errors, name="E")],
+        jit_compile=_jit(ae.model),
+    )
     return ae.model.fit(
         x,
         x,
@@ -78,8 +83,7 @@ def train(
     )
 
 
-def E(x, x_hat):  # noqa: N802
-    """Squared error per image, as a Keras metric; see `aelib.squared_error`."""
+def _errors(x, x_hat):
     return keras.ops.sum(keras.ops.square(x - x_hat), axis=(1, 2, 3))
 
 

@@ -1,0 +1,30 @@
+"""Small data sets made for the tests."""
+
+import numpy as np
+import pytest
+
+from aelib.data import Dataset
+
+
+@pytest.fixture
+def tiny():
+    """Images of 8x6 pixels, one channel: 200 for training, 40 for testing, on a 2-D manifold."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:8, 0:6]
+    centres = rng.uniform([1, 1], [7, 5], (240, 2))
+    distance = (rows - centres[:, 0, None, None]) ** 2 + (columns - centres[:, 1, None, None]) ** 2
+    x = np.exp(-distance / 3).astype("float32")[..., None]
+    y = (centres[:, 0] > 4).astype("int64")
+    return Dataset("blobs", x[:200], y[:200], x[200:], y[200:], ["top", "bottom"], "test")
+
+
+@pytest.fixture
+def arrays():
+    """What a valid NAME.npz holds."""
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.integers(0, 256, (30, 8, 6), dtype=np.uint8),
+        "y_train": rng.integers(0, 3, 30, dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (10, 8, 6), dtype=np.uint8),
+        "y_test": rng.integers(0, 3, 10, dtype=np.uint8),
+    }

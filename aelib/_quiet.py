@@ -1,5 +1,6 @@
 """Import Keras without the notices that TensorFlow's C++ code prints on a machine with no GPU."""
 
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Off by default on CPUs without AVX-512, where it made convolutions up to twice as fast all the same.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# It warns of retracing whenever several models predict in one program.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -11,10 +11,10 @@ def train(
     ae: Autoencoder,
     data: Dataset,
     epochs: int = 15,
-    batch_size: int = 64,
+    batch_size: int = 128,
     seed: int | None = 0,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 0.1,
+    learning_rate: float = 3e-3,
+    weight_decay: float = 0.15,
     loss: str = "mse",
     track_test: bool = False,
     verbose: bool = True,
@@ -57,7 +57,8 @@ def train(
 
     if seed is not None:
         keras.utils.set_random_seed(seed)
-        ae.model.set_weights(keras.models.clone_model(ae.model).get_weights())
+        for part in (ae.encoder, ae.decoder):
+            part.set_weights(keras.models.clone_model(part).get_weights())
     steps = epochs * -(-len(x) // batch_size)
     warmup = max(1, steps // 20)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -65,13 +66,8 @@ def train(
     )
     optimizer = keras.optimizers.AdamW(rate, beta_2=0.99, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    ae.model.compile(
-        optimizer,
-        loss,
-        metrics=[keras.metrics.MeanMetricWrapper(_errors, name="E")],
-        jit_compile=_jit(ae.model),
-    )
-    return ae.model.fit(
+    ae.model.compile(optimizer, loss, metrics=["mse"], jit_compile=_jit(ae.model))
+    history = ae.model.fit(
         x,
         x,
         epochs=epochs,
@@ -81,10 +77,11 @@ def train(
         verbose=0,
         callbacks=[TqdmCallback(verbose=0, leave=False)] if verbose else [],
     )
-
-
-def _errors(x, x_hat):
-    return keras.ops.sum(keras.ops.square(x - x_hat), axis=(1, 2, 3))
+    pixels = x[0].size
+    for prefix in ("", "val_") if track_test else ("",):
+        errors = history.history.pop(prefix + "mse")
+        history.history[prefix + "E"] = [pixels * error for error in errors]
+    return history
 
 
 def _jit(model):

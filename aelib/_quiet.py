@@ -8,8 +8,6 @@ from contextlib import contextmanager
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Off by default on CPUs without AVX-512, where it made convolutions up to twice as fast all the same.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# It warns of retracing whenever several models predict in one program.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextmanager
@@ -30,5 +28,8 @@ with _stderr_closed():
     import keras
 
     keras.ops.zeros(1)
+
+# TensorFlow warns of retracing whenever several models predict in one program. Its import resets this.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __all__ = ["keras"]

@@ -5,7 +5,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Off by default on CPUs without AVX-512, where it made convolutions up to twice as fast all the same.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

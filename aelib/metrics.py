@@ -53,7 +53,7 @@ def knn_accuracy(
         y_train, y_test: labels (n,).
         k: number of neighbours, each with one vote; Euclidean distance.
     """
-    knn = KNeighborsClassifier(k, algorithm="auto", n_jobs=1)
+    knn = KNeighborsClassifier(k)
     knn.fit(np.reshape(train, (len(train), -1)), y_train)
     return float(knn.score(np.reshape(test, (len(test), -1)), y_test))
 

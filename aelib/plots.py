@@ -163,24 +163,26 @@ def architecture(ae, title: str = "") -> Image:
         for layer in part.layers:
             kind = type(layer).__name__
             if kind not in ("Flatten", "Reshape", "InputLayer", "Cropping2D"):
-                shapes.append((kind.removesuffix("2D"), layer.output.shape[1:]))
+                shapes.append((kind.replace("2D", ""), layer.output.shape[1:]))
     code = len([layer for layer in ae.encoder.layers if type(layer).__name__ != "Flatten"])
+    crowded = len(shapes) > 12
     figure, axis = plt.subplots(figsize=(max(6.5, 0.75 * len(shapes)), 3.6))
     for i, (kind, shape) in enumerate(shapes):
         size = int(np.prod(shape))
         height = np.log2(size + 1)
         color = "#D55E00" if i == code else "#56B4E9" if i < code else "#BBBBBB"
         axis.bar(i, height, 0.6, bottom=-height / 2, color=color)
-        text = f"{size}" if len(shape) == 1 else "×".join(map(str, shape))
+        text = "×".join(map(str, shape))
+        if crowded:
+            text = text[::-1].replace("×", "×\n", 1)[::-1]
         axis.text(i, height / 2 + 0.3, text, ha="center", va="bottom", fontsize=8)
-        if len(shapes) > 12:
+        if crowded:
             axis.text(i, 0, kind, ha="center", va="center", rotation=90, fontsize=8)
     axis.text(code, -np.log2(shapes[code][1][0] + 1) / 2 - 0.4, "code", ha="center", va="top")
     axis.text((code - 1) / 2, -8.2, "encoder", ha="center", color="#1B6FA8")
     axis.text((code + len(shapes)) / 2, -8.2, "decoder", ha="center", color="#555555")
     axis.set(title=title, ylim=(-9, 9))
     axis.axis("off")
-    axis.set_title(title)
     listed = ", ".join("×".join(map(str, shape)) for _, shape in shapes)
     return show(figure, f"{title}. Layer sizes from input to output: {listed}.".lstrip(". "))
 

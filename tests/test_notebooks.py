@@ -10,7 +10,7 @@ import pytest
 
 PATHS = sorted(Path(__file__).parents[1].glob("notebooks/[0-9]*.ipynb"))
 MACHINE_PATH = re.compile(r"(?<![\w.~/:])/(?:home|root|tmp|usr|opt|var|work|Users|mnt)/|[A-Z]:\\\\")
-DEBRIS = re.compile(r"it/s|s/it|\d+%\||epoch/s|━|Warning|oneDNN|cuda", re.IGNORECASE)
+DEBRIS = re.compile(r"it/s|s/it|\d+%\||epoch/s|s/step|Warning|oneDNN|cuda", re.IGNORECASE)
 
 
 def problems(notebook):

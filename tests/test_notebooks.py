@@ -105,7 +105,7 @@ def _output(kind, **values):
         (_set(1, outputs=[]), "without stored output"),
         (_output("error", ename="ValueError", evalue="", traceback=[]), "has an error"),
         (_output("stream", name="stderr", text="hm"), "writes to stderr"),
-        (_output("stream", text="in /home/me/data"), "machine's path"),
+        (_output("stream", text="in /usr/share/data"), "machine's path"),
         (_output("stream", text=" 50%|##  | 3/6"), "progress bar"),
         (_output("display_data", data={"image/png": ""}), "without alternative text"),
     ],

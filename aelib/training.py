@@ -36,7 +36,7 @@ def train(
         weight_decay: AdamW's, relative to the learning rate; biases are left out.
         loss: Keras loss; "binary_crossentropy" needs a "sigmoid" output.
         track_test: measure the test error after each epoch.
-        verbose: show a progress bar with loss, E and time left.
+        verbose: show a progress bar with loss, squared error and time left.
 
     Returns:
         Keras's History; `.history` has "loss" and "E" for each epoch, "E" being the squared

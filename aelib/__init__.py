@@ -16,11 +16,12 @@ _HOME = {
     "load_dataset": "data",
     "principal_angles": "metrics",
     "reconstruct": "metrics",
+    "record": "sweep",
     "report_claims": "metrics",
     "squared_error": "metrics",
     "train": "training",
 }
-_SUBMODULES = ["data", "metrics", "models", "pca", "plots", "training"]
+_SUBMODULES = ["data", "metrics", "models", "pca", "plots", "sweep", "training"]
 __all__ = [*_HOME, *_SUBMODULES]
 
 

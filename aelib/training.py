@@ -85,5 +85,8 @@ def train(
 
 
 def _jit(model):
-    has_convolution = any("conv" in layer.name for part in model.layers for layer in part.layers)
-    return keras.backend.backend() == "tensorflow" and not has_convolution
+    return keras.backend.backend() == "tensorflow" and not _has_convolution(model)
+
+
+def _has_convolution(layer):
+    return "conv" in layer.name or any(map(_has_convolution, getattr(layer, "layers", [])))

@@ -32,7 +32,7 @@ THREADS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
-PATIENCE = 30  # seconds without a scheduler or a worker
+PATIENCE = 60  # seconds without a scheduler or a worker
 
 
 def record(**metrics: float | int | str | bool) -> None:
@@ -329,6 +329,7 @@ def _file_name(i, parameters):
 
 @contextmanager
 def _client(jobs, scheduler):
+    import dask
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
 
@@ -336,7 +337,9 @@ def _client(jobs, scheduler):
         environment = dict.fromkeys(THREADS, str(max(1, CPU_COUNT // jobs)))
         if os.environ.get("AELIB_DATA_DIR"):
             environment["AELIB_DATA_DIR"] = os.path.abspath(os.environ["AELIB_DATA_DIR"])
+        # Dask gives up a lost worker after 15 s; replacing it takes longer on a busy machine.
         with (
+            dask.config.set({"distributed.deploy.lost-worker-timeout": f"{PATIENCE}s"}),
             LocalCluster(
                 n_workers=jobs, threads_per_worker=1, memory_limit=0, dashboard_address=None,
                 silence_logs=logging.CRITICAL, env=environment,

@@ -57,6 +57,12 @@ def test_only_dense_models_are_compiled_with_xla(tiny):
     conv = aelib.conv_autoencoder((8, 6, 1), 1, 3, base_filters=2)
     aelib.train(conv, tiny, epochs=1, verbose=False)
     assert not conv.model.jit_compile
+    image, code = keras.Input((8, 6, 1)), keras.Input((3,))
+    nested = aelib.models.join(
+        keras.Model(image, conv.encoder(image)), keras.Model(code, conv.decoder(code))
+    )
+    aelib.train(nested, tiny, epochs=1, seed=None, verbose=False)
+    assert not nested.model.jit_compile
     assert _train(tiny)[0].model.jit_compile == (keras.backend.backend() == "tensorflow")
 
 

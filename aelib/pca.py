@@ -27,7 +27,9 @@ def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
     ae = dense_autoencoder(
         x.shape[1:], hidden_units=[], code_size=code_size, output_activation="linear"
     )
-    pca = PCA(code_size, svd_solver="covariance_eigh").fit(x.reshape(len(x), -1))
+    rows = x.reshape(len(x), -1)
+    solver = "covariance_eigh" if rows.shape[0] > rows.shape[1] else "full"
+    pca = PCA(code_size, svd_solver=solver).fit(rows)
     ae.encoder.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])
     ae.decoder.set_weights([pca.components_, pca.mean_])
     return ae

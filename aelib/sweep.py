@@ -32,7 +32,7 @@ THREADS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
-PATIENCE = 60  # seconds without a scheduler or a worker
+PATIENCE = 60  # seconds without a worker
 
 
 def record(**metrics: float | int | str | bool) -> None:
@@ -113,7 +113,6 @@ def run(
         if row:
             rows[i] = row
     missing = [i for i in range(len(combinations)) if i not in rows]
-    _write_table(output, combinations, rows)
     if missing:
         with _client(jobs, scheduler) as client:
             _run_all(client, source, notebook, output, combinations, missing, rows, progress)
@@ -244,7 +243,7 @@ def _write_table(output, combinations, rows):
     table = pd.DataFrame([{**rows[i], **combinations[i]} for i in sorted(rows)])
     last = [name for name in RESERVED if name in table]
     metrics = [name for name in table if name not in (*combinations[0], *last)]
-    table = table[[*(combinations[0] if rows else ()), *metrics, *last]]
+    table = table[[*combinations[0], *metrics, *last]]
     _write(output / "results.csv", table.to_csv(index=False))
     return table
 
@@ -349,7 +348,7 @@ def _client(jobs, scheduler):
             yield client
         return
     try:
-        client = Client(scheduler, timeout=PATIENCE)
+        client = Client(scheduler, timeout=min(10, PATIENCE))
     except (OSError, ValueError) as error:
         raise ValueError(f"no Dask scheduler at {scheduler}: {_one_line(error)}") from None
     with client:

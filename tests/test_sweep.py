@@ -227,6 +227,7 @@ def test_an_unreadable_notebook_is_refused(make, tmp_path):
 def test_a_folder_of_something_else_is_refused(make, tmp_path, monkeypatch):
     notebook, out = make("pass"), tmp_path / "out"
     monkeypatch.setattr(sweep, "_run_all", lambda *_: None)
+    monkeypatch.setattr(sweep, "_write_table", lambda *_: None)
     monkeypatch.setattr(sweep, "_client", lambda *_: nullcontext())
     sweep.run(notebook, {"number": [1, 2]}, out)
     sweep.run(notebook, {"number": [1, 2]}, out)

@@ -73,6 +73,7 @@ def run(
     Each run leaves its executed notebook in `output`, and the sweep a table, `results.csv`. A run
     that fails is a row of the table; the others go on. Called again with the same arguments,
     only missing and failed runs are run. A file appears whole or not at all.
+    The workers are new processes: in a script, call it below `if __name__ == "__main__":`.
 
     Args:
         notebook: path of a notebook with a cell tagged "parameters".

@@ -128,7 +128,7 @@ def _run_all(client, source, notebook, output, combinations, missing, rows, prog
     waiting, running, last_seen = list(reversed(missing)), {}, time.monotonic()
     failed = 0
     bar = tqdm(
-        total=len(combinations), initial=len(rows), disable=not progress, unit="run",
+        total=len(combinations), initial=len(rows), disable=not progress,
         bar_format="{n}/{total} runs{postfix} |{bar}| {elapsed} gone, {remaining} left",
     )  # fmt: skip
     with bar:
@@ -205,7 +205,6 @@ def _execute(text, folder, parameters):
     if error:
         error = _one_line(_where(executed) + error)
     executed.metadata["aelib_sweep"] = {
-        "parameters": parameters,
         "seconds": round(time.perf_counter() - start, 1),
         "status": "failed" if error else "done",
         "error": error,

@@ -58,10 +58,4 @@ def test_a_notebook_runs_on_faces(name, tmp_path, monkeypatch):
     figures = [output for output in outputs if "image/png" in output.get("data", {})]
     assert figures
     assert all(figure.metadata["image/png"]["alt"] for figure in figures)
-    claims = [
-        cell for cell in executed.cells if "nbval-check-output" in cell.metadata.get("tags", [])
-    ]
-    verdicts = claims[0].outputs[0].text.splitlines()
-    assert all(
-        line.split(":")[0] in ("holds", "does not hold", "not tested here") for line in verdicts
-    )
+    assert "not tested here: " in text, "a claim about the published run is judged on faces"

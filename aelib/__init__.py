@@ -9,6 +9,7 @@ _HOME = {
     "check_counts": "data",
     "conv_autoencoder": "models",
     "dense_autoencoder": "models",
+    "draw_curves": "data",
     "encode": "metrics",
     "fit_pca": "pca",
     "image_errors": "metrics",
@@ -21,7 +22,7 @@ _HOME = {
     "squared_error": "metrics",
     "train": "training",
 }
-_SUBMODULES = ["data", "metrics", "models", "pca", "plots", "sweep", "training"]
+_SUBMODULES = ["data", "metrics", "models", "pca", "plots", "pretraining", "sweep", "training"]
 __all__ = [*_HOME, *_SUBMODULES]
 
 

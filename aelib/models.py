@@ -24,6 +24,7 @@ def dense_autoencoder(
     code_size: int = 30,
     activation: str = "silu",
     output_activation: str = "sigmoid",
+    kernel_initializer=None,
 ) -> Autoencoder:
     """Build an autoencoder of dense layers; the decoder mirrors the encoder.
 
@@ -37,6 +38,8 @@ def dense_autoencoder(
         code_size: numbers in the code, 1 to height * width * channels. The code is linear.
         activation: of the hidden layers.
         output_activation: of the pixels; "linear" or "sigmoid".
+        kernel_initializer: Keras initializer of the weights of all layers; None for He's of
+            the hidden layers and Glorot's of the code and the pixels.
 
     Returns:
         Autoencoder; encoder (n, height, width, channels) -> (n, code_size), decoder back.
@@ -49,12 +52,15 @@ def dense_autoencoder(
     check_counts(**{f"hidden_units[{i}]": units for i, units in enumerate(hidden)})
     _check_code_size(code_size, shape)
 
+    inner, outer = kernel_initializer or "he_normal", kernel_initializer or "glorot_uniform"
+
     encoder = [keras.Input(shape), layers.Flatten()]
-    encoder += [_dense(units, activation) for units in hidden]
-    encoder += [layers.Dense(code_size, name="code")]
+    encoder += [_dense(units, activation, inner) for units in hidden]
+    encoder += [layers.Dense(code_size, name="code", kernel_initializer=outer)]
     decoder = [keras.Input((code_size,))]
-    decoder += [_dense(units, activation) for units in reversed(hidden)]
-    decoder += [layers.Dense(math.prod(shape), **_output(output_activation))]
+    decoder += [_dense(units, activation, inner) for units in reversed(hidden)]
+    output = _output(output_activation)
+    decoder += [layers.Dense(math.prod(shape), kernel_initializer=outer, **output)]
     decoder += [layers.Reshape(shape)]
     return join(
         keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")
@@ -133,8 +139,8 @@ def join(encoder: keras.Model, decoder: keras.Model) -> Autoencoder:
     return Autoencoder(encoder, decoder, keras.Sequential([encoder, decoder], name="autoencoder"))
 
 
-def _dense(units, activation):
-    return layers.Dense(units, activation, kernel_initializer="he_normal")
+def _dense(units, activation, initializer="he_normal"):
+    return layers.Dense(units, activation, kernel_initializer=initializer)
 
 
 def _conv(layer, filters, activation):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.ndimage import label
 
 import aelib
 from aelib import data
@@ -80,6 +81,43 @@ def test_embedded_mnist_is_stratified_real_and_announced():
     assert aelib.knn_accuracy(known, mnist.y_train, new, mnist.y_test) > 0.9
 
 
+def test_curves_need_no_download_and_never_change():
+    curves = aelib.load_dataset("curves")
+    assert curves.x_train.shape == (20_000, 28, 28, 1)
+    assert curves.x_test.shape == (10_000, 28, 28, 1)
+    assert curves.x_train.dtype == np.float32
+    assert curves.class_names == ["curve"]
+    assert set(curves.y_train) == set(curves.y_test) == {0}
+    again = aelib.load_dataset("curves", test_size=5, seed=3)
+    np.testing.assert_array_equal(curves.x_train, again.x_train)
+    assert not (curves.x_train[:100, None] == curves.x_test[None, :100]).all(axis=(2, 3, 4)).any()
+
+
+def test_curves_are_single_smooth_strokes_in_the_frame():
+    x = aelib.draw_curves(300)
+    np.testing.assert_array_equal(x[:7], aelib.draw_curves(7))
+    assert not np.array_equal(x[:7], aelib.draw_curves(7, seed=1))
+    assert x.min() >= 0
+    assert x.max() <= 1
+    ink = x[..., 0]
+    assert all(label(image > 0.3, np.ones((3, 3)))[1] == 1 for image in ink)
+    assert np.mean((ink > 0.1) & (ink < 0.9)) > 0.5 * np.mean(ink > 0.1), "not anti-aliased"
+    edge = ink[:, [0, -1], :].sum() + ink[:, :, [0, -1]].sum()
+    assert edge < 0.01 * ink.sum()
+
+
+def test_a_curve_goes_through_its_three_points():
+    points = np.random.default_rng(5).uniform(3, 25, (200, 3, 2))
+    for image, corners in zip(aelib.draw_curves(200, seed=5)[..., 0], points, strict=True):
+        for x, y in corners:
+            assert image[int(y), int(x)] > 0.25
+
+
+def test_a_file_of_that_name_comes_before_the_drawn_curves(folder, arrays):
+    np.savez(folder / "curves.npz", **arrays)
+    assert aelib.load_dataset("curves").x_train.shape == (30, 8, 6, 1)
+
+
 def test_without_any_source_the_ways_out_are_named():
     with pytest.raises(aelib.DatasetUnavailable) as error:
         aelib.load_dataset("fashion_mnist")
@@ -90,7 +128,9 @@ def test_without_any_source_the_ways_out_are_named():
 
 
 def test_an_unknown_name_says_what_is_known(folder):
-    with pytest.raises(aelib.DatasetUnavailable, match=r"mnist, fashion_mnist, cifar10, or a file"):
+    with pytest.raises(
+        aelib.DatasetUnavailable, match=r"mnist, fashion_mnist, cifar10, curves, or a file"
+    ):
         aelib.load_dataset("minst")
 
 

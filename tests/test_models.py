@@ -37,6 +37,18 @@ def test_dense_code_and_output_are_linear_and_hidden_units_are_not():
     assert kinds == ["relu", "linear", "relu", "sigmoid"]
 
 
+def test_an_initializer_serves_all_layers_and_new_draws():
+    wide = keras.initializers.RandomNormal(stddev=5.0)
+    ae = aelib.dense_autoencoder((8, 6, 1), [40], 20, kernel_initializer=wide)
+    stds = [np.std(w) for w in ae.model.get_weights() if w.ndim == 2]
+    assert len(stds) == 4
+    np.testing.assert_allclose(stds, 5, rtol=0.1)
+    again = keras.models.clone_model(ae.encoder).get_weights()[0]
+    assert 4.5 < np.std(again) < 5.5
+    default = aelib.dense_autoencoder((8, 6, 1), [40], 20).encoder.get_weights()
+    np.testing.assert_allclose(np.std(default[0]), np.sqrt(2 / 48), rtol=0.1)
+
+
 def test_the_three_models_share_their_weights():
     ae = aelib.dense_autoencoder((4, 4, 1), [5], 2)
     x = np.ones((1, 4, 4, 1), "float32")

@@ -1,0 +1,183 @@
+"""Restricted Boltzmann machines, against exact enumeration on machines small enough for it."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from sklearn.neural_network import BernoulliRBM
+
+import aelib
+from aelib.pretraining import RBM, cd1, hidden, pretrain, train_rbm, unroll, visible
+
+
+def _states(n):
+    return np.array(list(product((0, 1), repeat=n)), "float32")
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.fixture
+def small_rbm():
+    rng = np.random.default_rng(0)
+    shapes = ((5, 3), (5,), (3,))
+    return RBM(*(rng.normal(0, 1.5, shape).astype("float32") for shape in shapes))
+
+
+def _log_likelihood(rbm, v):
+    """Mean log p(v), with the sum over all states done one by one."""
+
+    def free(v):
+        v = v.astype("float64")
+        return v @ rbm.visible_bias + np.logaddexp(0, v @ rbm.kernel + rbm.hidden_bias).sum(axis=1)
+
+    return free(v).mean() - np.logaddexp.reduce(free(_states(len(rbm.visible_bias))))
+
+
+def test_conditionals_are_those_of_the_joint_distribution(small_rbm):
+    w, b, c = small_rbm
+    v, h = _states(5), _states(3)
+    joint = np.exp(v @ w @ h.T + (v @ b)[:, None] + h @ c)
+    up = joint @ h / joint.sum(axis=1, keepdims=True)
+    down = joint.T @ v / joint.sum(axis=0)[:, None]
+    np.testing.assert_allclose(hidden(small_rbm, v), up, rtol=1e-4)
+    np.testing.assert_allclose(visible(small_rbm, h), down, rtol=1e-4)
+    np.testing.assert_allclose(hidden(small_rbm, v, linear=True), v @ w + c, rtol=1e-4)
+
+
+def test_cd1_averages_to_its_enumerated_statistics(small_rbm):
+    w, b, c = small_rbm
+    v = np.array([1, 0, 1, 1, 0], "float32")
+    p = _sigmoid(v @ w + c)
+    expected = [np.zeros_like(w), np.zeros_like(b), np.zeros_like(c)]
+    for h in _states(3):
+        weight = np.prod(np.where(h == 1, p, 1 - p))
+        v1 = _sigmoid(w @ h + b)
+        h1 = _sigmoid(v1 @ w + c)
+        changes = np.outer(v, p) - np.outer(v1, h1), v - v1, p - h1
+        expected = [e + weight * change for e, change in zip(expected, changes, strict=True)]
+
+    n = 200_000
+    noise = np.random.default_rng(1).random((n, 3), "float32")
+    change, _ = cd1(small_rbm, np.tile(v, (n, 1)), noise)
+    for got, exact in zip(change, expected, strict=True):
+        np.testing.assert_allclose(got, exact, atol=0.005)
+
+
+def test_cd1_points_along_the_exact_likelihood_gradient():
+    rng = np.random.default_rng(0)
+    rbm = RBM(
+        rng.normal(0, 0.1, (5, 3)).astype("float32"), np.zeros(5, "float32"), np.zeros(3, "float32")
+    )
+    v = _states(5)[rng.choice(32, 50_000, p=rng.dirichlet(np.full(32, 0.3)))]
+    step = 0.01
+    exact = np.zeros((5, 3))
+    for i, j in np.ndindex(5, 3):
+        nudge = np.zeros((5, 3))
+        nudge[i, j] = step
+        up, down = (rbm._replace(kernel=rbm.kernel + s * nudge) for s in (1, -1))
+        exact[i, j] = (_log_likelihood(up, v) - _log_likelihood(down, v)) / (2 * step)
+    change, _ = cd1(rbm, v, rng.random((len(v), 3), "float32"))
+    cosine = np.sum(exact * change.kernel) / np.linalg.norm(exact) / np.linalg.norm(change.kernel)
+    assert cosine > 0.9
+
+
+def test_training_raises_the_exact_likelihood():
+    v = np.repeat([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 200, axis=0).astype("float32")
+    rbm, errors = train_rbm(v, 3, epochs=60, batch_size=20)
+    independent = 6 * np.log(0.5)
+    assert _log_likelihood(rbm, v) > independent / 2  # the best possible is log(1/2)
+    assert errors[-1] < 0.2 < errors[0]
+
+
+def test_linear_units_add_normal_noise(small_rbm):
+    v = np.eye(5, dtype="float32")
+    still, _ = cd1(small_rbm, v, np.zeros((5, 3), "float32"), linear=True)
+    h = v @ small_rbm.kernel + small_rbm.hidden_bias
+    v1 = _sigmoid(h @ small_rbm.kernel.T + small_rbm.visible_bias)
+    np.testing.assert_allclose(still.visible_bias, (v - v1).mean(axis=0), rtol=1e-4, atol=1e-6)
+    moved, _ = cd1(small_rbm, v, np.ones((5, 3), "float32"), linear=True)
+    assert not np.allclose(still.visible_bias, moved.visible_bias)
+
+
+def test_as_good_as_scikit_learn():
+    data = aelib.load_dataset("curves", train_size=2000, test_size=1)
+    v = data.x_train.reshape(2000, -1)
+    # Momentum 0.5 doubles the way that a step goes, which scikit-learn has to do in one.
+    theirs = BernoulliRBM(64, learning_rate=0.2, batch_size=100, n_iter=5, random_state=0).fit(v)
+    ours, errors = train_rbm(v, 64, epochs=5, batch_size=100, learning_rate=0.1)
+
+    def quality(kernel, visible_bias, hidden_bias):
+        theirs.components_ = kernel.T
+        theirs.intercept_visible_, theirs.intercept_hidden_ = visible_bias, hidden_bias
+        v1 = visible(RBM(kernel, visible_bias, hidden_bias), _sigmoid(v @ kernel + hidden_bias))
+        return theirs.score_samples(v).mean(), np.square(v - v1).sum(axis=1).mean()
+
+    likelihood, error = quality(
+        theirs.components_.T.copy(), theirs.intercept_visible_, theirs.intercept_hidden_
+    )
+    our_likelihood, our_error = quality(*ours)
+    assert our_likelihood > likelihood - 0.1 * abs(likelihood)
+    assert our_error < 1.1 * error
+    assert np.all(np.diff(errors) < 0)
+
+
+def test_the_seed_decides(tiny):
+    first, again, other = (
+        pretrain(tiny.x_train, [6, 2], epochs=2, seed=seed, verbose=False) for seed in (0, 0, 1)
+    )
+    assert first[1] == again[1] != other[1]
+    for a, b in zip(first[0], again[0], strict=True):
+        np.testing.assert_array_equal(a.kernel, b.kernel)
+
+
+def test_each_rbm_learns_from_the_one_below(tiny):
+    rbms, errors = pretrain(tiny.x_train, [6, 4, 2], epochs=3, verbose=False)
+    assert [rbm.kernel.shape for rbm in rbms] == [(48, 6), (6, 4), (4, 2)]
+    below = hidden(rbms[0], tiny.x_train.reshape(200, -1))
+    alone, _ = train_rbm(np.asarray(below), 4, epochs=3)
+    np.testing.assert_allclose(rbms[1].kernel, alone.kernel, rtol=1e-5)
+    assert [len(curve) for curve in errors] == [3, 3, 3]
+
+
+def test_unrolled_weights_are_the_transposes(tiny):
+    rbms, _ = pretrain(tiny.x_train, [6, 4, 2], epochs=1, verbose=False)
+    ae = aelib.dense_autoencoder((8, 6, 1), [6, 4], 2, activation="sigmoid")
+    unroll(rbms, ae)
+    up, down = ae.encoder.get_weights(), ae.decoder.get_weights()
+    for kernel, transposed in zip(up[::2], down[::2][::-1], strict=True):
+        np.testing.assert_array_equal(kernel, transposed.T)
+
+    h = v = tiny.x_test.reshape(40, -1)
+    for depth, rbm in enumerate(rbms):
+        h = np.asarray(hidden(rbm, h, linear=depth == 2))
+    for rbm in reversed(rbms):
+        v = h = np.asarray(visible(rbm, h))
+    np.testing.assert_allclose(aelib.reconstruct(ae, tiny.x_test).reshape(40, -1), v, atol=1e-5)
+
+
+def test_unrolled_rbms_reconstruct_better_than_the_mean():
+    curves = aelib.load_dataset("curves", train_size=3000, test_size=300)
+    rbms, _ = pretrain(curves.x_train, [200, 30], epochs=15, slow_epochs=2, verbose=False)
+    ae = aelib.dense_autoencoder((28, 28, 1), [200], 30, activation="sigmoid")
+    unroll(rbms, ae)
+    mean = np.broadcast_to(curves.x_train.mean(axis=0), curves.x_test.shape)
+    e = aelib.squared_error(curves.x_test, aelib.reconstruct(ae, curves.x_test))
+    assert e < 0.7 * aelib.squared_error(curves.x_test, mean)
+
+
+def test_wrong_input_is_refused(tiny):
+    rbms, _ = pretrain(tiny.x_train, [6, 2], epochs=1, verbose=False)
+    with pytest.raises(ValueError, match="do not match RBMs of sizes"):
+        unroll(rbms, aelib.dense_autoencoder((8, 6, 1), [5], 2, activation="sigmoid"))
+    with pytest.raises(ValueError, match="needs sigmoid units"):
+        unroll(rbms, aelib.dense_autoencoder((8, 6, 1), [6], 2))
+    with pytest.raises(ValueError, match=r"in \[0, 1\]"):
+        train_rbm(np.full((4, 3), 2.0), 2)
+    with pytest.raises(ValueError, match="units must name"):
+        pretrain(tiny.x_train, [])
+    with pytest.raises(ValueError, match="epochs must be an integer"):
+        train_rbm(np.zeros((4, 3)), 2, epochs=0)
+    with pytest.raises(ValueError, match="learning_rate must be above 0"):
+        train_rbm(np.zeros((4, 3)), 2, learning_rate=0.0)

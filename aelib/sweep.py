@@ -33,6 +33,7 @@ THREADS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
 PATIENCE = 60  # seconds without a worker
+ATTEMPTS = 3  # to start a kernel: two that start at once may take each other's ports
 
 
 def record(**metrics: float | int | str | bool) -> None:
@@ -187,23 +188,28 @@ def _execute(text, folder, parameters):
         given.write_text(text, encoding="utf-8")
         path.write_text(text, encoding="utf-8")
         place = {"metadata": {"path": folder if Path(folder).is_dir() else scratch}}
-        start, error = time.perf_counter(), ""
-        try:
-            papermill.execute_notebook(
-                given,
-                path,
-                parameters,
-                progress_bar=False,
-                resources=place,
-                extra_arguments=["--log-level=CRITICAL"],
-            )
-        except papermill.PapermillExecutionError as problem:
-            error = f"{problem.ename}: {problem.evalue}"
-        except Exception as problem:
-            error = f"{type(problem).__name__}: {problem}"
-        executed = nbformat.read(path, as_version=4)
+        start = time.perf_counter()
+        for _ in range(ATTEMPTS):
+            error = ""
+            try:
+                papermill.execute_notebook(
+                    given,
+                    path,
+                    parameters,
+                    progress_bar=False,
+                    resources=place,
+                    extra_arguments=["--log-level=CRITICAL"],
+                )
+            except papermill.PapermillExecutionError as problem:
+                error = f"{problem.ename}: {problem.evalue}"
+            except Exception as problem:
+                error = f"{type(problem).__name__}: {problem}"
+            executed = nbformat.read(path, as_version=4)
+            if not error or _started(executed):
+                break
     if error:
-        error = _one_line(_where(executed) + error)
+        started = _started(executed)
+        error = _one_line(f"cell {started[-1]}: {error}" if started else error)
     executed.metadata["aelib_sweep"] = {
         "seconds": round(time.perf_counter() - start, 1),
         "status": "failed" if error else "done",
@@ -212,13 +218,13 @@ def _execute(text, folder, parameters):
     return nbformat.writes(executed)
 
 
-def _where(executed):
+def _started(executed):
+    """The numbers of the code cells that were started, from 1."""
     # papermill's note on a failure and its cell of parameters count as code cells, too.
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     code = [c for c in code if "injected-parameters" not in c.metadata.get("tags", [])]
     code = [c for c in code if "papermill" in c.metadata]
-    started = [n for n, c in enumerate(code, 1) if c.metadata.papermill.status != "pending"]
-    return f"cell {started[-1]}: " if started else ""
+    return [n for n, c in enumerate(code, 1) if c.metadata.papermill.start_time]
 
 
 def _finished(path):

@@ -1,5 +1,6 @@
 """Sweeps over small notebooks, on real local clusters."""
 
+import json
 import os
 import re
 import signal
@@ -85,6 +86,29 @@ def test_a_failure_is_a_row_and_only_failed_or_damaged_runs_are_run_again(make, 
     assert pd.read_csv(out / "results.csv").twice.tolist() == [2, 4, 6]
     assert sweep.main(command) == 0
     assert _log(notebook) == ["1", "2", "2", "3", "3"]
+
+
+def test_a_kernel_that_does_not_start_is_started_again(make, tmp_path, monkeypatch):
+    notebook = make("import aelib\naelib.record(ok=True)")
+    spec = tmp_path / "kernels" / "flaky" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    start = f"mkdir {tmp_path}/tried && exit 1; exec {sys.executable} -m ipykernel_launcher -f $0"
+    argv = ["sh", "-c", start, "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "flaky", "language": "python"}))
+    source = nbformat.read(notebook, as_version=4)
+    source.metadata.kernelspec.name = "flaky"
+    nbformat.write(source, notebook)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+
+    table = sweep.run(notebook, {"number": [1]}, tmp_path / "out", jobs=1)
+    assert table.status.tolist() == ["done"], table.error[0]
+    assert (tmp_path / "tried").exists()
+
+    argv[2] = f"echo >> {tmp_path}/never; exit 1"
+    spec.write_text(json.dumps({"argv": argv, "display_name": "flaky", "language": "python"}))
+    table = sweep.run(notebook, {"number": [1]}, tmp_path / "again", jobs=1)
+    assert table.error[0].startswith("RuntimeError: Kernel died")
+    assert (tmp_path / "never").read_text().count("\n") == sweep.ATTEMPTS
 
 
 def test_a_killed_worker_is_replaced_and_does_not_take_other_runs_with_it(make, tmp_path):

@@ -1,8 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9]*.ipynb))
+GRADES ?= grading
+JOBS ?= 2
 
-.PHONY: notebooks test quick lint lab clean
+.PHONY: notebooks test quick lint lab assignments grade clean
 
 notebooks: .venv/installed  ## run the series; executed copies go to build/
 	@mkdir -p build
@@ -19,10 +21,17 @@ quick: lint  ## lint and unit tests, without running the notebooks
 
 lint: .venv/installed
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check aelib tests
+	$(BIN)/ruff format --check aelib tests coursework
 
 lab: .venv/installed  ## open the series in JupyterLab
 	$(BIN)/jupyter lab notebooks
+
+assignments: .venv/installed  ## student versions of the coursework, a zip a week, in build/assignments/
+	$(BIN)/python coursework/course.py release build/assignments
+
+grade: .venv/installed  ## make grade SUBMISSIONS=folder: points and feedback go to grading/
+	@test -n "$(SUBMISSIONS)" || { echo "which folder? make grade SUBMISSIONS=folder" >&2; exit 2; }
+	$(BIN)/python coursework/course.py grade "$(SUBMISSIONS)" --folder "$(GRADES)" --jobs $(JOBS)
 
 clean:
 	rm -rf .venv build

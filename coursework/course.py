@@ -33,6 +33,8 @@ COLUMNS = (
 PATIENCE = 300  # seconds a submission
 LARGEST = 50_000_000  # bytes of a notebook that is handed in
 LONGEST = 2_000_000  # characters of a cell's outputs
+# What another try mends: two kernels that took the same port, two writers at one time.
+PASSING = ("Kernel didn't respond", "Kernel died before", "database is locked")
 SERIOUS = ("CellTimeoutError", "SyntaxError", "IndentationError", "TabError")
 
 
@@ -193,7 +195,10 @@ def _grade_one(folder, student, name, files, jobs):
         submitted.parent.mkdir(parents=True, exist_ok=True)
         submitted.write_text(text, encoding="utf-8")
         arguments = ("autograde", name, "--student", student, "--force")
-        problem = _nbgrader(folder, *arguments, jobs=jobs, patience=PATIENCE)
+        for _ in range(3):
+            problem = _nbgrader(folder, *arguments, jobs=jobs, patience=PATIENCE)
+            if not any(text in problem for text in PASSING):
+                break
         if problem:
             return row | {"note": "; ".join([problem, *notes])}
     notes += _look_at(graded)
@@ -306,7 +311,9 @@ def _summary(row):
 
 def main() -> int:
     """The command line; returns its exit status: 0, or 2 for a wrong call."""
-    parser = argparse.ArgumentParser(prog="python coursework/course.py", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python coursework/course.py", description=__doc__.splitlines()[0]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("release", help="write the student versions")
     command.add_argument("folder", type=Path)

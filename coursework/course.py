@@ -39,16 +39,21 @@ SERIOUS = ("CellTimeoutError", "SyntaxError", "IndentationError", "TabError")
 
 
 def release(folder: Path) -> None:
-    """Write the student versions and a zip a week into `folder`, which is made anew."""
+    """Write the student versions and a zip a week into `folder`.
+
+    Raises:
+        ValueError: the folder holds anything but an earlier release.
+    """
+    archives = {name: f"week{week}_{name}.zip" for week, name in enumerate(ASSIGNMENTS, 1)}
+    _require(folder, {*archives, *archives.values()})
     with tempfile.TemporaryDirectory() as scratch:
         _prepare(Path(scratch))
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(Path(scratch) / "release", folder)
-    for week, name in enumerate(ASSIGNMENTS, 1):
-        archive = folder / f"week{week}_{name}.zip"
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    for name, archive in archives.items():
+        with zipfile.ZipFile(folder / archive, "w", zipfile.ZIP_DEFLATED) as file:
             file.write(folder / name / f"{name}.ipynb", f"{name}/{name}.ipynb")
-        print(archive)
+        print(folder / archive)
 
 
 def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
@@ -63,16 +68,19 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
         jobs: submissions graded at a time.
 
     Returns:
-        The rows of grades.csv: one for each student and each assignment that anyone handed in.
+        A row for each student and each assignment that anyone handed in. grades.csv has them, and
+        those of earlier calls for other assignments.
 
     Raises:
-        ValueError: no folder of submissions, or none in it.
+        ValueError: no folder of submissions, or none in it; `folder` holds something else.
     """
     check_counts(jobs=jobs)
     found = {student: _collect(path) for student, path in _students(submissions).items()}
     handed_in = [name for name in ASSIGNMENTS if any(name in files for files in found.values())]
     if not handed_in:
         raise ValueError(f"no notebook of {', '.join(ASSIGNMENTS)} in the folders in {submissions}")
+    if not (folder / "gradebook.db").exists():
+        _require(folder, set())
     _prepare(folder)
 
     def one(task):
@@ -94,13 +102,23 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
             row["note"] = "; ".join(filter(None, [row["note"], note]))
     for name in handed_in:
         _nbgrader(folder, "generate_feedback", name, "--force")
-    part = folder / "grades.csv.part"
+    table, part = folder / "grades.csv", folder / "grades.csv.part"
+    others = []
+    if table.exists():
+        with table.open(newline="", encoding="utf-8") as file:
+            others = [row for row in csv.DictReader(file) if row["assignment"] not in handed_in]
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
-    os.replace(part, folder / "grades.csv")
+        writer.writerows(sorted([*others, *rows], key=lambda row: row["assignment"]))
+    os.replace(part, table)
     return rows
+
+
+def _require(folder, names):
+    """Refuse a folder that holds anything but `names`."""
+    if folder.exists() and not {path.name for path in folder.iterdir()} <= names:
+        raise ValueError(f"{folder} has files of something else; give a new or empty folder")
 
 
 def _prepare(folder):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "coursework"))
@@ -63,8 +64,6 @@ def _hand_in(notebook, folder, name):
 
 
 def _lost(folder, student, name):
-    from nbgrader.api import Gradebook
-
     with Gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
         found = gradebook.find_submission(name, student)
         grades = found.notebooks[0].grades
@@ -198,3 +197,46 @@ def test_a_class_of_twelve_is_graded_in_one_command(released, tmp_path):
     pages = list((tmp_path / "out" / "feedback").rglob("*.html"))
     assert len(pages) == 10
     assert max(page.stat().st_size for page in pages) < 5_000_000
+
+    graded = tmp_path / "out" / "autograded" / "ada" / name / f"{name}.ipynb"
+    first = graded.stat().st_mtime_ns
+    with Gradebook(f"sqlite:///{tmp_path}/out/gradebook.db") as gradebook:
+        words = gradebook.find_grade("ps1-limits", name, name, "ada")
+        words.manual_score, words.needs_manual_grade = 2.5, False
+        gradebook.db.commit()
+    only_ada = tmp_path / "again" / "ada"
+    only_ada.mkdir(parents=True)
+    (tmp_path / "in" / "ada" / f"{name}.ipynb").rename(only_ada / f"{name}.ipynb")
+    (row,) = course.grade(tmp_path / "again", tmp_path / "out")
+    assert (row["auto"], row["by_hand"], row["status"]) == (24, 2.5, "to grade by hand")
+    assert graded.stat().st_mtime_ns == first
+
+
+def test_a_later_week_is_added_and_foreign_folders_are_refused(tmp_path, monkeypatch):
+    def grade_one(folder, student, name, files, jobs):
+        return {"student": student, "assignment": name, "status": "not graded", "note": str(jobs)}
+
+    monkeypatch.setattr(course, "ASSIGNMENTS", ["ps1_motivation_pca", "ps2_dense"])
+    monkeypatch.setattr(course, "_grade_one", grade_one)
+    monkeypatch.setattr(course, "_prepare", lambda folder: (folder / "gradebook.db").touch())
+    monkeypatch.setattr(course, "_nbgrader", lambda *_: "")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for jobs, name in enumerate(["ps2_dense", "ps1_motivation_pca", "ps2_dense"], 1):
+        handed_in = tmp_path / str(jobs) / "ada" / f"{name}.ipynb"
+        handed_in.parent.mkdir(parents=True)
+        handed_in.touch()
+        course.grade(tmp_path / str(jobs), folder, jobs)
+    with (folder / "grades.csv").open(newline="") as file:
+        rows = [(row["assignment"], row["note"]) for row in csv.DictReader(file)]
+    assert rows == [("ps1_motivation_pca", "2"), ("ps2_dense", "3")]
+
+    (tmp_path / "3" / "thesis.txt").touch()
+    for call in (lambda: course.release(tmp_path), lambda: course.grade(tmp_path / "3", tmp_path)):
+        with pytest.raises(ValueError, match="files of something else"):
+            call()
+    assert (tmp_path / "3" / "thesis.txt").exists()
+    with pytest.raises(ValueError, match="no folder"):
+        course.grade(tmp_path / "4", folder)
+    with pytest.raises(ValueError, match="jobs"):
+        course.grade(tmp_path / "3", folder, 0)

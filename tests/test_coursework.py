@@ -73,12 +73,22 @@ def _lost(folder, student, name):
 
 
 @pytest.mark.parametrize("name", course.ASSIGNMENTS)
+def test_master_is_executed_and_clean(name):
+    code = [cell for cell in _master(name).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert {output.get("name", output.output_type) for output in outputs} == {"stdout"}
+
+
+@pytest.mark.parametrize("name", course.ASSIGNMENTS)
 def test_no_answer_and_no_hidden_test_is_released(released, name):
     text = (released / name / f"{name}.ipynb").read_text()
     for mark in ("SOLUTION", "HIDDEN TESTS", "Rubric"):
         assert f"### BEGIN {mark}" not in text
         assert f"*{mark}" not in text
-    public = {cell.source for cell in nbformat.reads(text, as_version=4).cells}
+    cells = nbformat.reads(text, as_version=4).cells
+    assert not any(cell.get("outputs") for cell in cells)
+    public = {cell.source for cell in cells}
     for cell in _master(name).cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             assert cell.source not in public

@@ -235,9 +235,9 @@ def test_what_cannot_be_interrupted_is_killed_and_graded_anew(released, tmp_path
     )
     notebook.cells.insert(0, stubborn)
     _hand_in(notebook, tmp_path / "in" / "ada", name)
-    monkeypatch.setattr(course, "PATIENCE", 25)
+    monkeypatch.setattr(course, "PATIENCE", 40)
     (row,) = course.grade(tmp_path / "in", tmp_path / "out")
-    assert (row["status"], row["note"]) == ("not graded", "not done after 25 s, stopped")
+    assert (row["status"], row["note"]) == ("not graded", "not done after 40 s, stopped")
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
     graded = tmp_path / "out" / "autograded" / "ada" / name / f"{name}.ipynb"
     assert not graded.exists()

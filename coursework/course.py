@@ -147,7 +147,8 @@ def _students(submissions):
     if not submissions.is_dir():
         raise ValueError(f"there is no folder {submissions}")
     students = {}
-    for path in sorted(path for path in submissions.iterdir() if path.is_dir()):
+    folders = [path for path in submissions.iterdir() if path.is_dir()]
+    for path in sorted(path for path in folders if not path.name.startswith(".")):
         student = re.sub(r"[^\w.-]+", "_", path.name)
         if student in students:
             raise ValueError(f"{students[student].name} and {path.name} would both be {student}")

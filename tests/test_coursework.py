@@ -264,6 +264,7 @@ def test_a_later_week_is_added_and_foreign_folders_are_refused(tmp_path, monkeyp
         handed_in = tmp_path / str(jobs) / "ada" / f"{name}.ipynb"
         handed_in.parent.mkdir(parents=True)
         handed_in.touch()
+        (tmp_path / str(jobs) / ".ipynb_checkpoints").mkdir()
         course.grade(tmp_path / str(jobs), folder, jobs)
     with (folder / "grades.csv").open(newline="") as file:
         rows = [(row["assignment"], row["note"]) for row in csv.DictReader(file)]

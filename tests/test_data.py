@@ -93,7 +93,8 @@ def test_the_curves_are_drawn_and_the_last_10000_are_for_testing(monkeypatch):
     np.testing.assert_array_equal(curves.x_train, drawn[:20_000])
     np.testing.assert_array_equal(curves.x_test, drawn[20_000:])
     assert curves.class_names == ["curve"]
-    assert curves.source == "drawn by aelib.draw_curves"
+    end = "20,000 training and 10,000 test images of 1×1×1 (drawn by aelib.draw_curves)"
+    assert repr(curves) == f"Curves: {end}"
     assert set(curves.y_train) == set(curves.y_test) == {0}
     assert (len(curves.y_train), len(curves.y_test)) == (20_000, 10_000)
 
@@ -249,7 +250,7 @@ def _names_as_labels(arrays):
 
 
 def _numbered_images(arrays):
-    arrays["y_test"] = np.arange(10) * 10**8
+    arrays["y_test"] = np.arange(10) * 10_000
 
 
 def _channels_first(arrays):
@@ -270,7 +271,7 @@ def _channels_first(arrays):
         (_no_pixels, r"x_train must be .* not \(30, 0, 6\)"),
         (_fractional_labels, "y_train must be 30 integers of 0 or more, not float64"),
         (_names_as_labels, "y_test must be 10 integers of 0 or more, not <U3"),
-        (_numbered_images, "y_test must number classes, below 10,000; it goes up to 900,000,000"),
+        (_numbered_images, "y_test must number classes, below 10,000; it goes up to 90,000"),
         (_channels_first, r"x_train must have its channels last, not \(30, 3, 8, 6\)"),
     ],
 )

@@ -155,7 +155,7 @@ def tables(root):
     """The numbers with a decimal point in results/*.csv."""
     found = []
     for path in sorted(root.glob("results/*.csv")):
-        for row in csv.DictReader(path.open(encoding="utf-8")):
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             for name, cell in row.items():
                 found += exact(name, float(cell)) if re.fullmatch(r"-?\d+\.\d+", cell or "") else []
     return found

@@ -1,3 +1,5 @@
+"""Wrong submissions of problem set 1: the cells they replace, and exactly the tests they lose."""
+
 SUBMISSIONS = {
     "mean over pixels, not the sum": {
         "loses": ["ps1-error-test", "ps1-error-hidden"],

@@ -1,4 +1,4 @@
-"""Wrong submissions of problem set 2: which cells they replace, and exactly which tests they lose."""
+"""Wrong submissions of problem set 2: the cells they replace, and exactly the tests they lose."""
 
 SUBMISSIONS = {
     "changes what it is given": {

@@ -1,4 +1,4 @@
-"""Wrong submissions of problem set 3 and the tests that they lose."""
+"""Wrong submissions of problem set 3: the cells they replace, and exactly the tests they lose."""
 
 SUBMISSIONS = {
     "flips and rounds down": {

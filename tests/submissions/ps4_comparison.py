@@ -1,3 +1,5 @@
+"""Wrong submissions of problem set 4: the cells they replace, and exactly the tests they lose."""
+
 SUBMISSIONS = {
     "radians unpaired mean": {
         "loses": [

@@ -1,0 +1,186 @@
+"""All dealings with nbgrader and its course folder. It runs in processes that can be killed.
+
+A course folder holds a step a sub-folder, as nbgrader wants it: source/ and release/ of the
+assignments, then submitted/, autograded/ and feedback/, and the points in gradebook.db.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbformat import NotebookNode
+
+from aelib.threads import share
+from submissions import grade_id
+
+COURSE = Path(__file__).resolve().parent
+CELL_LIMIT = 60  # seconds a cell
+PATIENCE = 300  # seconds a submission
+LONGEST = 2_000_000  # characters of a cell's outputs
+# What another try mends: two kernels that took the same port, two writers at one time.
+PASSING = ("Kernel didn't respond", "Kernel died before", "database is locked")
+# Errors that a teacher hears of wherever they are; others are what the tests are there for.
+SERIOUS = ("CellTimeoutError", "SyntaxError", "IndentationError", "TabError")
+# jsonschema, which nbgrader imports, builds a parser of web addresses at each start. That takes a
+# second or two and nobody here needs it: to Python, the optional package is not installed.
+START = """import runpy, sys
+sys.modules["rfc3987_syntax"] = None
+runpy.run_module("nbgrader", run_name="__main__")"""
+
+
+def prepare(folder: Path, names: list[str]) -> None:
+    """Make `folder` an nbgrader course with today's version of the assignments `names`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(COURSE / "nbgrader_config.py", folder)
+    for name in names:
+        path = Path("source", name, f"{name}.ipynb")
+        text = (COURSE / path).read_text(encoding="utf-8")
+        released = student_version(folder, name).exists()
+        if released and (folder / path).read_text(encoding="utf-8") == text:
+            continue
+        # A new or changed master: what was graded with the old one is no longer worth anything.
+        for graded in folder.glob(f"autograded/*/{name}"):
+            shutil.rmtree(graded)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+        problem = run_nbgrader(folder, "generate_assignment", name, "--force")
+        if problem:
+            raise ValueError(f"nbgrader cannot release {name}: {problem}")
+
+
+def student_version(folder: Path, name: str) -> Path:
+    """Where the released notebook of the assignment `name` is."""
+    return folder / "release" / name / f"{name}.ipynb"
+
+
+def autograde(folder: Path, student: str, name: str, notebook: NotebookNode, jobs: int) -> str:
+    """Grade a student's notebook, unless it was graded before and is the same.
+
+    Returns:
+        "", or a line that says why it could not be graded.
+    """
+    text = nbformat.writes(notebook)
+    submitted = folder / "submitted" / student / name / f"{name}.ipynb"
+    graded = autograded(folder, student, name)
+    same = submitted.exists() and submitted.read_text(encoding="utf-8") == text
+    if same and _was_executed(graded):
+        return ""
+    submitted.parent.mkdir(parents=True, exist_ok=True)
+    submitted.write_text(text, encoding="utf-8")
+    arguments = ["autograde", name, "--student", student, "--force"]
+    arguments += [f"--Execute.timeout={CELL_LIMIT}"]
+    for _ in range(3):
+        problem = run_nbgrader(folder, *arguments, jobs=jobs, patience=PATIENCE)
+        if not any(cause in problem for cause in PASSING):
+            break
+    if problem:
+        shutil.rmtree(graded.parent, ignore_errors=True)  # a killed nbgrader's draft
+    return problem
+
+
+def autograded(folder: Path, student: str, name: str) -> Path:
+    """Where the executed notebook of a student is."""
+    return folder / "autograded" / student / name / f"{name}.ipynb"
+
+
+def _was_executed(graded):
+    """Whether nbgrader came to its end: before, there is a draft without outputs, or nothing."""
+    if not graded.exists():
+        return False
+    notebook = nbformat.read(graded, as_version=4)
+    return any(cell.get("execution_count") for cell in notebook.cells)
+
+
+def trim_outputs(graded: Path) -> list[str]:
+    """Leave out the huge outputs of an executed notebook; return what stopped its cells.
+
+    Returns:
+        A line for each huge output and each error, but for those that any wrong answer has.
+    """
+    notebook = nbformat.read(graded, as_version=4)
+    notes, huge = [], False
+    for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
+        name = grade_id(cell) or "a cell of one's own"
+        settings = cell.metadata.get("nbgrader", {})
+        errors = [output.ename for output in cell.outputs if output.output_type == "error"]
+        # Locked without points: a cell that was given, such as the imports. Its error says that
+        # something is wrong with the set-up; a failed test or an answer's error is a wrong answer.
+        given = settings.get("locked") and not settings.get("grade")
+        notes += [f"{name}: {error}" for error in errors if given or error in SERIOUS]
+        # nbgrader cuts long outputs by lines; a single line of 200 MB stays, and no browser opens
+        # the feedback page that would hold it.
+        size = len(str(cell.outputs))
+        if size > LONGEST:
+            line = f"(an output of {size / 1e6:.0f} MB is left out)"
+            cell.outputs = [nbformat.v4.new_output("stream", text=line)]
+            notes.append(f"{name} printed {size / 1e6:.0f} MB")
+            huge = True
+    if huge:
+        part = graded.with_suffix(".part")
+        nbformat.write(notebook, part)
+        os.replace(part, graded)
+    return notes
+
+
+def points(folder: Path, student: str, name: str) -> dict:
+    """The gradebook's part of a row of the table: the status, and points as numbers."""
+    from nbgrader.api import Gradebook  # takes seconds, and not every call grades
+
+    with Gradebook(f"sqlite:///{folder.resolve()}/gradebook.db?timeout=60") as gradebook:
+        found = gradebook.find_submission(name, student)
+        return {
+            "status": "to grade by hand" if found.needs_manual_grade else "graded",
+            "auto": found.code_score,
+            "auto_max": found.max_code_score,
+            "by_hand": found.written_score,
+            "by_hand_max": found.max_written_score,
+            "total": found.score,
+            "total_max": found.max_score,
+        }
+
+
+def write_feedback(folder: Path, name: str) -> None:
+    """Write the feedback pages of the assignment `name`, of all students."""
+    run_nbgrader(folder, "generate_feedback", name, "--force")
+
+
+def run_nbgrader(
+    folder: Path, *arguments: str, jobs: int = 1, patience: float | None = None
+) -> str:
+    """Run an nbgrader command in `folder`, as one of `jobs`, for at most `patience` seconds.
+
+    Returns:
+        "", or in one line what went wrong.
+    """
+    # nbgrader reads nbgrader_config.py in the folder that it is started in. PATH is as in an
+    # activated environment, for notebooks that start programs.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *arguments],
+        cwd=folder,
+        env={**os.environ, **share(jobs), "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        log, _ = process.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        # The kernel is a session of its own and may ignore signals: it would outlive nbgrader.
+        for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+            child.kill()
+        process.communicate()
+        return f"not done after {patience} s, stopped"
+    if process.returncode == 0:
+        return ""
+    # The log ends with nbgrader's own words ("please see the above traceback"); more is to be
+    # learnt from the last line that names an exception.
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    return (raised or lines or ["nbgrader failed"])[-1][:300]

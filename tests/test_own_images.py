@@ -6,6 +6,8 @@ import numpy as np
 import papermill
 import pytest
 
+pytestmark = pytest.mark.slow  # each test runs a notebook
+
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 FAST = {
     "02_dense_autoencoder": {"hidden_units": [64], "sweep_units": [32], "sweep_sizes": [2, 5]},

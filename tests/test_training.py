@@ -150,3 +150,9 @@ def test_only_an_autoencoder_and_a_data_set_are_trained(tiny, refused):
             aelib.train(_dense(), data)
     with refused("ae must be an Autoencoder, as dense_autoencoder gives it, not Sequential"):
         aelib.train(_dense().model, tiny)
+
+
+def test_no_bar_where_nobody_watches(tiny, capsys, monkeypatch):
+    monkeypatch.setattr(aelib.training, "watched", lambda: False)
+    aelib.train(_dense(), tiny, epochs=1, batch_size=50)
+    assert capsys.readouterr() == ("", "")

@@ -208,7 +208,7 @@ def _copy(paths, folder):
     for path in paths:
         notebook, error = execute(path.resolve())
         _write(notebook, folder / path.name)
-        print(folder / path.name, error and f"stopped: {error}", flush=True)
+        print(f"{folder / path.name}{f': stopped by {error}' if error else ''}", flush=True)
         status = 1 if error else status
     return status
 

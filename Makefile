@@ -4,6 +4,8 @@ NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 SERIES := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 GRADES ?= grading
 JOBS ?= 2
+# Without compiled files: Python writes those that it needs, a tenth of them, when it needs them.
+QUIETLY := --quiet --disable-pip-version-check --no-compile
 
 .PHONY: notebooks test quick lint publish lab assignments grade clean
 
@@ -17,7 +19,7 @@ test: lint  ## lint, all tests, and every notebook under nbval; two at a time, e
 quick: lint  ## lint and the fast tests: no notebook, no grading, no sweep
 	$(BIN)/pytest -m "not slow" aelib tests
 
-lint: .venv/installed  ## style and types
+lint: .venv/tools  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check aelib tests coursework tools
 	$(BIN)/mypy
@@ -28,10 +30,10 @@ publish: .venv/installed  ## make publish NOTEBOOKS="a.ipynb b.ipynb": replace t
 lab: .venv/installed  ## open the series in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-assignments: .venv/installed  ## student versions of the coursework, a zip a week, in build/assignments/
+assignments: .venv/tools  ## student versions of the coursework, a zip a week, in build/assignments/
 	$(BIN)/python coursework/course.py release build/assignments
 
-grade: .venv/installed  ## make grade SUBMISSIONS=folder: points and feedback go to grading/
+grade: .venv/tools  ## make grade SUBMISSIONS=folder: points and feedback go to grading/
 	@test -n "$(SUBMISSIONS)" || { echo "which folder? make grade SUBMISSIONS=folder" >&2; exit 2; }
 	$(BIN)/python coursework/course.py grade "$(SUBMISSIONS)" --folder "$(GRADES)" --jobs $(JOBS)
 
@@ -42,5 +44,9 @@ clean:
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d: try make PYTHON=python3.12" % v)'
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python has no venv module: on Debian, apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test]"
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[notebooks]"
+	@touch $@
+
+.venv/tools: .venv/installed  ## what tests and coursework need on top
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[test]"
 	@touch $@

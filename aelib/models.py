@@ -81,6 +81,7 @@ def conv_autoencoder(
     decoder: str = "paired",
     activation: str = "silu",
     output_activation: str = "sigmoid",
+    hidden_units: Sequence[int] = (),
 ) -> Autoencoder:
     """Build an autoencoder of convolutional blocks around a dense code layer.
 
@@ -99,17 +100,20 @@ def conv_autoencoder(
         base_filters: filters of the first block; they double with each block.
         decoder: "paired" (both transposed convolutions, then upsampling) or "sandwich"
             (transposed convolution, upsampling, transposed convolution).
-        activation: of the convolutions.
+        activation: of the convolutions and the hidden layers.
         output_activation: of the pixels; "linear" or "sigmoid".
+        hidden_units: sizes of dense layers between the last block and the code, mirrored in
+            the decoder.
 
     Returns:
         Autoencoder; encoder (n, height, width, channels) -> (n, code_size), decoder back.
 
     Raises:
-        ValueError: an impossible shape, number of blocks or filters, or code size, or an unknown
-            decoder or activation.
+        ValueError: an impossible shape, number of blocks or filters, layer size or code size, or an
+            unknown decoder or activation.
     """
     shape = _check_shape(input_shape)
+    hidden = check_list(hidden_units, "hidden_units")
     height, width, channels = shape
     most = (min(height, width) - 1).bit_length()
     num_blocks = check_count(num_blocks, "num_blocks")
@@ -135,10 +139,12 @@ def conv_autoencoder(
     for f in filters:
         down += [_conv(layers.Conv2D, f, activation), _conv(layers.Conv2D, f, activation)]
         down += [layers.MaxPooling2D(2, padding="same")]
-    down += [layers.Flatten(), layers.Dense(code_size, name="code")]
+    down += [layers.Flatten(), *(_dense(units, activation) for units in hidden)]
+    down += [layers.Dense(code_size, name="code")]
 
     small = (*sizes[-1], filters[-1])
-    up = [keras.Input((code_size,)), _dense(math.prod(small), activation), layers.Reshape(small)]
+    up = [keras.Input((code_size,)), *(_dense(units, activation) for units in reversed(hidden))]
+    up += [_dense(math.prod(small), activation), layers.Reshape(small)]
     for block in reversed(range(num_blocks)):
         first, second = (
             _conv(layers.Conv2DTranspose, filters[block], activation) for _ in range(2)

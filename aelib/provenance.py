@@ -6,8 +6,9 @@ import json
 import os
 import platform
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from aelib import _HOME, _SUBMODULES
 from aelib.data import KNOWN, file_in_folder
 
 PACKAGE = Path(__file__).parent
-PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn", "matplotlib", "pandas")
+# TensorFlow comes as one of the first two.
+PACKAGES = (
+    *("tensorflow", "tensorflow-cpu", "keras", "numpy", "scipy"),
+    *("scikit-learn", "matplotlib", "pandas"),
+)
 
 
 def code_digests(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, str]:
@@ -96,8 +101,16 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "load_percent": load,
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": _versions(),
     }
+
+
+def _versions():
+    found = {}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _processor():

@@ -95,6 +95,17 @@ def test_conv_filters_double_and_decoders_differ_in_order():
     assert chain("sandwich") == ([4, 4, 8, 8], [8, "up", 8, 4, "up", 4])
 
 
+def test_conv_hidden_units_stand_on_both_sides_of_the_code():
+    ae = aelib.conv_autoencoder((8, 8, 1), 1, 3, base_filters=2, hidden_units=np.array([20, 10]))
+    units = [
+        [la.units for la in part.layers if isinstance(la, keras.layers.Dense)]
+        for part in (ae.encoder, ae.decoder)
+    ]
+    assert units == [[20, 10, 3], [10, 20, 4 * 4 * 2]]
+    x = np.random.default_rng(0).random((2, 8, 8, 1), dtype="float32")
+    assert _call(ae.model, x).shape == x.shape
+
+
 def test_conv_starts_at_32_filters_by_default():
     ae = aelib.conv_autoencoder((28, 28, 1))
     filters = [la.filters for la in ae.encoder.layers if isinstance(la, keras.layers.Conv2D)]
@@ -162,6 +173,8 @@ def test_numpys_integers_build_the_same_networks(kind):
         ({"decoder": "mirrored"}, "decoder must be 'paired' or 'sandwich', not 'mirrored'"),
         ({"decoder": None}, "decoder must be 'paired' or 'sandwich', not None"),
         ({"num_blocks": [2]}, r"num_blocks must be an integer of 1 or more, not \[2\]"),
+        ({"hidden_units": [0]}, r"hidden_units\[0\] must be an integer of 1 or more, not 0"),
+        ({"hidden_units": 500}, "hidden_units must be a list of integers, not 500"),
         ({"base_filters": "8"}, "base_filters must be an integer of 1 or more, not '8'"),
     ],
 )

@@ -101,4 +101,5 @@ def test_the_machine_is_described():
     assert machine["cores"] >= 1
     assert 0 <= machine["load_percent"] <= 100
     assert machine["processor"]
-    assert set(machine["versions"]) == set(provenance.PACKAGES)
+    missing = set(provenance.PACKAGES) - set(machine["versions"])
+    assert missing < {"tensorflow", "tensorflow-cpu"}, "one of the two is here"

@@ -3,6 +3,7 @@ import pytest
 
 import aelib
 from aelib.models import keras
+from aelib.training import _batches
 
 
 def _dense():
@@ -53,6 +54,68 @@ def test_the_seed_fixes_weights_and_order_and_training_starts_anew(tiny, capsys)
     assert capsys.readouterr() == ("", "")
 
 
+def _epoch(x, batch_size=10, **how):
+    """The images of one epoch, and what they are to become."""
+    keras.utils.set_random_seed(0)
+    batches = [(a.numpy(), b.numpy()) for a, b in _batches(x, batch_size, **how)]
+    return tuple(np.concatenate(part) for part in zip(*batches, strict=True))
+
+
+def test_without_shift_and_mirror_an_epoch_is_every_image_once_in_another_order(tiny):
+    given, wanted = _epoch(tiny.x_train, shift=0, mirror=False)
+    np.testing.assert_array_equal(given, wanted)
+    assert not np.array_equal(given, tiny.x_train)
+    assert sorted(map(bytes, given)) == sorted(map(bytes, tiny.x_train))
+
+
+def test_images_are_moved_to_each_of_nine_places_alike():
+    dots = np.zeros((9000, 7, 5, 1), "float32")
+    dots[:, 3, 2] = 1
+    given, wanted = _epoch(dots, 100, shift=1, mirror=False)
+    np.testing.assert_array_equal(given, wanted)
+    share = given.mean(axis=0)[..., 0]
+    expected = np.zeros((7, 5))
+    expected[2:5, 1:4] = 1 / 9
+    np.testing.assert_allclose(share, expected, atol=0.015)
+    assert given[..., 0].sum(axis=(1, 2)).tolist() == [1] * 9000
+
+
+def test_a_moved_image_goes_on_past_its_edge():
+    """Four rows of one grey each, seen in five places."""
+    rows = np.broadcast_to(np.float32([0, 0.25, 0.5, 1])[:, None, None], (100, 4, 3, 2))
+    given, _ = _epoch(rows, shift=2, mirror=False)
+    np.testing.assert_array_equal(given, given[:, :, :1, :1] * np.ones((1, 1, 3, 2)))
+    assert {tuple(image[:, 0, 0].tolist()) for image in given} == {
+        (0.5, 1, 1, 1),
+        (0.25, 0.5, 1, 1),
+        (0, 0.25, 0.5, 1),
+        (0, 0, 0.25, 0.5),
+        (0, 0, 0, 0.25),
+    }
+
+
+def test_half_of_the_images_are_mirrored():
+    left = np.zeros((4000, 2, 4, 1), "float32")
+    left[:, :, 0] = 1
+    given, wanted = _epoch(left, shift=0, mirror=True)
+    np.testing.assert_array_equal(given, wanted)
+    np.testing.assert_allclose(given.mean(axis=(0, 1))[:, 0], [0.5, 0, 0, 0.5], atol=0.03)
+
+
+def test_a_smaller_set_than_a_batch_is_one_batch_and_a_rest_waits(tiny):
+    ae = _dense()
+    aelib.train(ae, tiny, epochs=3, batch_size=999, verbose=False)
+    assert int(ae.model.optimizer.iterations) == 3
+    assert len(_epoch(tiny.x_train, 60, shift=1, mirror=False)[0]) == 180
+
+
+@pytest.mark.parametrize(("build", "steps"), [(_dense, 2), (None, 6)])
+def test_batches_are_smaller_with_convolutions(tiny, build, steps):
+    ae = build() if build else aelib.conv_autoencoder((8, 6, 1), 1, 3, base_filters=2)
+    aelib.train(ae, tiny, epochs=2, verbose=False)
+    assert int(ae.model.optimizer.iterations) == steps
+
+
 def test_without_a_seed_training_goes_on_and_a_bar_goes_to_stderr(trained, tiny, capsys):
     ae = _dense()
     ae.model.set_weights(trained[0].model.get_weights())
@@ -100,6 +163,10 @@ def test_logistic_output_trains_with_cross_entropy(tiny):
         ({"weight_decay": None}, "weight_decay must be a number of 0 or more, not None"),
         ({"seed": "a"}, "seed must be an integer from 0 to 4294967295, not 'a'"),
         ({"seed": -1}, "seed must be an integer from 0 to 4294967295, not -1"),
+        ({"shift": -1}, "shift must be an integer of 0 or more, not -1"),
+        ({"shift": 0.5}, "shift must be an integer of 0 or more, not 0.5"),
+        ({"shift": True}, "shift must be an integer of 0 or more, not True"),
+        ({"mirror": 1}, "mirror must be True or False, not 1"),
         ({"loss": "msee"}, "loss must be the name of a Keras loss, such as 'mse', not 'msee'"),
         ({"loss": None}, "loss must be the name of a Keras loss, such as 'mse', not None"),
         ({"loss": ["mse"]}, r"loss must be the name of a Keras loss, such as 'mse', not \['mse'\]"),

@@ -7,7 +7,7 @@ JOBS ?= 2
 # Without compiled files: Python writes those that it needs, a tenth of them, when it needs them.
 QUIETLY := --quiet --disable-pip-version-check --no-compile
 
-.PHONY: notebooks test quick lint publish lab assignments grade clean
+.PHONY: notebooks test quick lint publish benchmark lab assignments grade clean
 
 notebooks: .venv/installed  ## run the series; executed copies go to build/
 	$(BIN)/python tools/publish.py --into build $(SERIES)
@@ -17,15 +17,19 @@ test: lint  ## lint, all tests, and every notebook under nbval; two at a time, e
 	$(BIN)/pytest -n 2 --dist loadscope
 
 quick: lint  ## lint and the fast tests: no notebook, no grading, no sweep
-	$(BIN)/pytest -m "not slow" aelib tests
+	$(BIN)/pytest -m "not slow" aelib benchmarks tests
 
 lint: .venv/tools  ## style and types
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check aelib tests coursework tools
+	$(BIN)/ruff format --check aelib benchmarks tests coursework tools
 	$(BIN)/mypy
 
 publish: .venv/installed  ## make publish NOTEBOOKS="a.ipynb b.ipynb": replace them by executed ones
 	$(BIN)/python tools/publish.py $(NOTEBOOKS)
+
+benchmark: .venv/installed  ## other people's recipes and ours in turn, hours; table and figure in build/benchmark/
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[benchmark]"
+	$(BIN)/python -m benchmarks
 
 lab: .venv/installed  ## open the series in JupyterLab
 	$(BIN)/jupyter lab notebooks

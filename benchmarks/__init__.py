@@ -1,0 +1,1 @@
+"""Other people's recipes and ours, side by side: python -m benchmarks."""

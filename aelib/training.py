@@ -1,4 +1,4 @@
-"""One training recipe for every autoencoder of the series."""
+"""The training recipe that the series starts from."""
 
 from tqdm.keras import TqdmCallback
 
@@ -26,17 +26,18 @@ def train(
     """Train an autoencoder to reconstruct `data.x_train`.
 
     AdamW; the learning rate rises linearly over the first 5 % of the steps and then falls to
-    zero along a cosine. Each time an image is seen it is moved a little, at random: no two epochs
-    show the same images, and the network overfits less. Dense models are compiled with XLA, which
-    measured faster for them and slower for convolutions.
+    zero along a cosine. Each time an image is seen it is moved a little, at random, against
+    overfitting. Dense models are compiled with XLA, which measured faster for them and slower for
+    convolutions.
 
     Args:
         ae: the autoencoder; its weights are replaced.
         data: data set whose images have the shape that `ae` takes.
-        epochs: passes over the training images.
+        epochs: passes over the training images, in whole batches: what is left over waits for
+            another epoch, whose order is another.
         batch_size: images in a step; None for 64 with convolutions and 256 without.
-        seed: draws new initial weights and fixes the order of the images; None trains on from
-            the weights that are there.
+        seed: draws new initial weights, and fixes the order of the images and how they are moved;
+            None trains on from the weights that are there.
         learning_rate: its peak.
         weight_decay: AdamW's, relative to the learning rate; biases are left out.
         loss: Keras loss; "binary_crossentropy" needs a "sigmoid" output.
@@ -47,7 +48,8 @@ def train(
 
     Returns:
         Keras's History; `.history` has "loss" and "E" for each epoch, "E" being the squared
-        error per image over the epoch, and "val_E", that of the test images, with `track_test`.
+        error per image over the epoch, while weights change and images move, and "val_E", that of
+        the test images, with `track_test`.
 
     Raises:
         ValueError: no data set, images of another shape than the autoencoder's, or a wrong number,

@@ -81,7 +81,13 @@ def run_alone(run: Run, seconds: float) -> dict:
     words = map(str, (*run, seconds))
     # A thread of OpenMP that waits for another burns its core. Beside any other program this made
     # PyTorch up to twenty times slower on two cores, so the threads sleep instead, in every run.
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    # Neither does a GPU that only some recipes would use take part, nor another backend of Keras.
+    fixed = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+    environment = {**os.environ, **fixed}
     child = subprocess.run(
         [sys.executable, "-m", "benchmarks.one", *words],
         cwd=HERE.parent, env=environment, capture_output=True, text=True,
@@ -125,12 +131,20 @@ def identity(runs: Sequence[Run]) -> dict:
     """What the rows rest on: digests of code and data, the machine, and versions of packages."""
     sources = [(HERE / name).read_text(encoding="utf-8") for name in ("recipes.py", "one.py")]
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    # Not the epochs: a longer list of them leaves the runs that are there as they are.
-    settings = {name: f"{ours.model} {dict(ours.settings)}" for name, ours in OURS.items()}
+    settings = {name: f"{p.data} {p.code_size} {p.held_out}" for name, p in PEERS.items()}
+    for name, ours in OURS.items():
+        settings[name] = f"{ours.model} {dict(ours.settings)} {[*ours.peers]}"
+        # Of the epochs only those that set a peer's time: else a longer list leaves the runs as they are.
+        if any(PEERS[peer].as_long_as_ours for peer in ours.peers):
+            settings[name] += f" {[*ours.epochs]}"
     peers = {OURS[run.name].peers[0] if run.name in OURS else run.name for run in runs}
     names = sorted({PEERS[peer].data for peer in peers})
     machine = provenance.machine()
     versions = machine["versions"]
+    # It comes as one of two packages; a change from one to the other is a change.
+    for package in ("tensorflow-cpu", "tensorflow"):
+        if package in versions:
+            versions["TensorFlow"] = f"{package} {versions.pop(package)}"
     if importlib.util.find_spec("torch"):
         versions["torch"] = version("torch")
     kept = ("processor", "cores", "memory_gb", "system")

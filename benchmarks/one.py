@@ -86,7 +86,7 @@ def _train_ours(ours, code_size, data, run):
     seconds = time.perf_counter() - clock[0]
     x_hat = aelib.reconstruct(ae, data.x_test)
     epochs = [later - earlier for earlier, later in zip(clock, clock[1:], strict=False)]
-    # Two operations a multiply-add; the backward pass needs twice what the forward pass does.
+    # Two operations a multiply-add; the backward pass needs about twice what the forward pass does.
     flops = 2 * 3 * multiply_adds(ae.model) * len(data.x_train)
     return Result(x_hat, ae.model.count_params(), seconds, epochs), flops
 

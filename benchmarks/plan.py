@@ -38,7 +38,8 @@ PEERS = {
     "uva": Peer("UvA course", recipes.uva_course, "cifar10", 64, 5000, as_long_as_ours=True),
 }
 CONV = {"base_filters": 16, "decoder": "sandwich", "hidden_units": [500]}
-# The first budgets are short, to meet the peer's error early; the last lasts about as long as the peer.
+# The first budgets are short, to meet the peer's error early; the last lasts about as long as the peer,
+# but for the one that lasts as long as ours.
 OURS = {
     "dense-32": Ours(["keras-dense"], "dense", {}, (1, 2, 24)),
     "conv-128": Ours(["keras-conv"], "conv", {**CONV, "base_filters": 8}, (1, 2, 8)),

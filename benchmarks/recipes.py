@@ -120,7 +120,7 @@ def uva_course(data, seed: int, x_valid: np.ndarray, seconds: float) -> Result:
 
     torch.manual_seed(seed)
     x, x_valid, x_test = (
-        torch.from_numpy(images.transpose(0, 3, 1, 2) * 2 - 1)
+        torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2) * 2 - 1))
         for images in (data.x_train, x_valid, data.x_test)
     )
     start = time.perf_counter()

@@ -4,7 +4,7 @@ NOTEBOOKS ?= $(sort $(wildcard notebooks/*.ipynb))
 SERIES := $(sort $(wildcard notebooks/[0-9]*.ipynb))
 GRADES ?= grading
 JOBS ?= 2
-# Without compiled files: Python writes those that it needs, a tenth of them, when it needs them.
+# Without compiled files: Python writes those that it needs when it needs them.
 QUIETLY := --quiet --disable-pip-version-check --no-compile
 
 .PHONY: notebooks test quick lint publish benchmark lab assignments grade clean

@@ -1,9 +1,11 @@
-"""Import Keras without the notices that TensorFlow's C++ code prints on a machine with no GPU."""
+"""Keras without the notices that TensorFlow's C++ code prints, and bars only where somebody looks."""
 
 import logging
 import os
 import sys
 from contextlib import contextmanager
+
+from IPython import get_ipython
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Off by default on CPUs without AVX-512, where it made convolutions up to twice as fast all the same.
@@ -32,4 +34,14 @@ with _stderr_closed():
 # TensorFlow warns of retracing whenever several models predict in one program. Its import resets this.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-__all__ = ["keras"]
+
+def watched() -> bool:
+    """Whether somebody may be watching: a terminal, or a notebook that is open in Jupyter.
+
+    papermill, nbclient and nbval run notebooks that nobody watches. There a progress bar would
+    stay behind as a blank view. They are told by this: nobody could answer a question of `input`.
+    """
+    return getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", True)
+
+
+__all__ = ["keras", "watched"]

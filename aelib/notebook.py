@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from IPython import get_ipython
 from IPython.display import Markdown, display
 
 if TYPE_CHECKING:
@@ -81,12 +80,3 @@ def table(frame: "pd.DataFrame", **formats: str) -> Markdown:
     sides = ["right" if number else "left" for number in numeric]
     text = frame.assign(**shown).to_markdown(index=False, disable_numparse=True, colalign=sides)
     return Markdown(text)
-
-
-def watched() -> bool:
-    """Whether somebody may be watching: a terminal, or a notebook that is open in Jupyter.
-
-    papermill, nbclient and nbval run notebooks that nobody watches. There a progress bar would
-    stay behind as a blank view. They are told by this: nobody could answer a question of `input`.
-    """
-    return getattr(getattr(get_ipython(), "kernel", None), "_allow_stdin", True)

@@ -23,6 +23,11 @@ from aelib.metrics import image_errors
 # Okabe & Ito's colours, which the colour-blind can tell apart: one for each method, everywhere.
 COLORS = {"PCA": "#E69F00", "logistic PCA": "#CC79A7", "dense": "#0072B2", "conv": "#009E73"}
 MARKERS = {"PCA": "s", "logistic PCA": "^", "dense": "o", "conv": "D"}
+# Tol's muted colours and a grey, for up to ten classes: https://personal.sron.nl/~pault/
+CLASSES = (
+    *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE"),
+    *("#882255", "#44AA99", "#999933", "#AA4499", "#777777"),
+)
 
 
 def show(figure: Figure, alt: str) -> Image:
@@ -34,9 +39,10 @@ def show(figure: Figure, alt: str) -> Image:
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("a figure needs an alternative text")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+    figure.savefig(buffer, format="png", dpi=160, bbox_inches="tight")
     plt.close(figure)
-    return Image(data=buffer.getvalue(), format="png", alt=alt)
+    # "retina": half as wide on the page as it has pixels, so that it is sharp on good screens.
+    return Image(data=buffer.getvalue(), format="png", alt=alt, retina=True)
 
 
 def images(x: np.ndarray, alt: str, columns: int = 10) -> Image:
@@ -101,6 +107,9 @@ def reconstructions(x: np.ndarray, x_hat: Mapping[str, np.ndarray], count: int =
 def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequence[str]) -> Image:
     """Scatter plots of two-dimensional codes side by side, coloured by class.
 
+    At most 4,000 points are drawn, chosen at random. Each axis spans all but the outermost 1 % of the
+    codes, so that a few far ones do not squeeze the rest; the figure says how many lie outside.
+
     Args:
         codes: title -> codes (n, 2), one panel each.
         y: labels (n,).
@@ -122,22 +131,45 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
     figure, axes = plt.subplots(
         1, len(codes), figsize=(5.2 * len(codes) + 1, 5), squeeze=False, layout="constrained"
     )
-    palette = plt.get_cmap("tab10" if len(class_names) <= 10 else "turbo", len(class_names))
+    few = len(class_names) <= len(CLASSES)
+    palette = CLASSES if few else plt.get_cmap("turbo")(np.linspace(0, 1, len(class_names)))
+    named = class_names if len(class_names) <= 20 else []
+    notes = []
+    # Shuffled, since otherwise the last class covers the others.
+    order = np.random.default_rng(0).permutation(len(y))[:4000]
     for axis, (title, code) in zip(axes.flat, codes.items(), strict=True):
-        for label, name in enumerate(class_names):
+        axis.scatter(
+            *code[order].T,
+            s=4,
+            c=[palette[int(label)] for label in y[order]],
+            linewidths=0,
+            antialiased=False,
+        )
+        low, high = np.quantile(code, [0.005, 0.995], axis=0)
+        margin = 0.05 * np.where(high > low, high - low, 1)
+        low, high = low - margin, high + margin
+        axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        outside = int(((code < low) | (code > high)).any(axis=1).sum())
+        if outside:
+            note = f"{outside} of {len(code)} images lie outside"
+            axis.text(
+                0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes
+            )
+            notes.append(f" {title}: {note}.")
+        for label, name in enumerate(named):
             points = code[y == label]
-            axis.scatter(*points.T, s=3, color=palette(label), label=name, linewidths=0)
-            if len(points) and len(class_names) <= 20:
-                centre = np.median(points, axis=0)
+            axis.scatter([], [], s=4, color=palette[label], label=name)
+            if len(points):
                 box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
-                axis.annotate(name, centre, ha="center", va="center", fontsize=9, bbox=box)
+                place = np.median(points, axis=0)
+                axis.annotate(name, place, ha="center", va="center", fontsize=9, bbox=box)
         axis.set(title=title, xlabel="first number of the code", ylabel="second number")
-    if len(class_names) <= 20:
+    if len(named):
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", markerscale=4, title="class")
-    return show(
-        figure, f"Test images as points in the plane, one panel each: {', '.join(map(str, codes))}."
-    )
+    titles = ", ".join(map(str, codes))
+    alt = f"Test images as points in the plane, one panel each: {titles}.{''.join(notes)}"
+    return show(figure, alt)
 
 
 def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:

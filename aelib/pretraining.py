@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from aelib._quiet import keras
+from aelib._quiet import keras, watched
 from aelib.checks import (
     check_array,
     check_count,
@@ -21,7 +21,6 @@ from aelib.checks import (
     check_seed,
 )
 from aelib.models import Autoencoder
-from aelib.notebook import watched
 
 ops = keras.ops
 

@@ -2,11 +2,10 @@
 
 from tqdm.keras import TqdmCallback
 
-from aelib._quiet import keras
+from aelib._quiet import keras, watched
 from aelib.checks import check_count, check_rate, check_seed, short
 from aelib.data import Dataset, check_dataset
 from aelib.models import Autoencoder, check_fits
-from aelib.notebook import watched
 
 
 def train(
@@ -35,13 +34,15 @@ def train(
         data: data set whose images have the shape that `ae` takes.
         epochs: passes over the training images, in whole batches: what is left over waits for
             another epoch, whose order is another.
-        batch_size: images in a step; None for 64 with convolutions and 256 without.
+        batch_size: images in a step; None for 64 with convolutions and 256 without, or fewer, down
+            to 16, where an epoch of them would have less than 40 steps.
         seed: draws new initial weights, and fixes the order of the images and how they are moved;
             None trains on from the weights that are there.
         learning_rate: its peak.
         weight_decay: AdamW's, relative to the learning rate; biases are left out.
         loss: Keras loss; "binary_crossentropy" needs a "sigmoid" output.
-        shift: pixels by which an image is moved at most, each way; 0 leaves all in place.
+        shift: pixels by which an image is moved at most, each way, up to its smaller side; 0 leaves
+            all in place.
         mirror: also mirror half of the images left to right.
         track_test: measure the test error after each epoch.
         verbose: show a progress bar with loss, squared error and time left, where somebody watches.
@@ -67,8 +68,15 @@ def train(
     x, x_test = check_fits(ae, data.x_train, "x_train"), check_fits(ae, data.x_test, "x_test")
     _check_loss(loss, ae.decoder)
 
+    if shift > min(x.shape[1:3]):
+        raise ValueError(
+            f"shift must be at most {min(x.shape[1:3])}, the smaller side of an image, not {shift}"
+        )
+
     convolutional = _has_convolution(ae.model)
-    batch_size = min(len(x), batch_size or (64 if convolutional else 256))
+    if batch_size is None:
+        batch_size = min(64 if convolutional else 256, max(16, len(x) // 40))
+    batch_size = min(len(x), batch_size)
     if seed is not None:
         keras.utils.set_random_seed(seed)
         # A clone draws new weights from the layers' own initializers.

@@ -46,7 +46,7 @@ OURS = {
     "fashion-30": Ours(["geron"], "dense", {"hidden_units": [500]}, (1, 2, 4, 16)),
     "fashion-64": Ours(["tensorflow"], "dense", {"hidden_units": [500]}, (1, 2, 5)),
     "dense-30": Ours(["pytorch", "mlp", "pca"], "dense", {}, (1, 2, 8, 24)),
-    "conv-30": Ours(["pytorch"], "conv", CONV, (1, 2, 7)),
+    "conv-30": Ours(["pytorch"], "conv", CONV, (1, 2, 9)),
     "cifar-64": Ours(["uva"], "conv", CONV, (1, 2, 4)),
 }
 

@@ -97,6 +97,18 @@ def test_codes_2d_has_a_panel_for_each_method(tiny):
     assert two.shape[1] > 1.5 * one.shape[1]
 
 
+def test_a_few_far_codes_do_not_squeeze_the_others(tiny):
+    code = np.random.default_rng(0).random((400, 2))
+    y = np.resize(tiny.y_test, 400)
+    near = _check(plots.codes_2d({"A": code}, y, tiny.class_names))
+    code[0] = [1000, 0.5]
+    far = _check(plots.codes_2d({"A": code}, y, tiny.class_names), "A: 1 of 400 images lie outside")
+    # Coloured points as far to the right in both: one far point has not pushed them to the left.
+    colored = [np.ptp(image[..., :3], axis=2).max(axis=0) > 0.3 for image in (near, far)]
+    assert np.ptp([np.flatnonzero(columns).max() for columns in colored]) < 0.1 * near.shape[1]
+    assert np.ptp([columns.sum() for columns in colored]) < 0.1 * near.shape[1]
+
+
 CODES = {"A": np.zeros((5, 2))}
 
 

@@ -91,7 +91,8 @@ def test_a_failure_is_a_row_and_the_others_go_on(make, tmp_path, capsys):
         "import os, aelib\n"
         "if number == 2: raise ValueError('two\\nis bad')\n"
         "aelib.record(twice=2 * number, threads=os.environ['TF_NUM_INTRAOP_THREADS'])\n"
-        "aelib.record(folder=os.getcwd(), watched=aelib.notebook.watched())"
+        "from aelib._quiet import watched\n"
+        "aelib.record(folder=os.getcwd(), watched=watched())"
     )
     out = tmp_path / "out"
     assert main([str(notebook), "-g", "number=1,2,3", "-g", "label=a", "-o", str(out)]) == 1

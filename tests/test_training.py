@@ -109,10 +109,14 @@ def test_a_smaller_set_than_a_batch_is_one_batch_and_a_rest_waits(tiny):
     assert len(_epoch(tiny.x_train, 60, shift=1, mirror=False)[0]) == 180
 
 
-@pytest.mark.parametrize(("build", "steps"), [(_dense, 2), (None, 6)])
-def test_batches_are_smaller_with_convolutions(tiny, build, steps):
-    ae = build() if build else aelib.conv_autoencoder((8, 6, 1), 1, 3, base_filters=2)
-    aelib.train(ae, tiny, epochs=2, verbose=False)
+@pytest.mark.parametrize(
+    ("n", "convolutional", "steps"),
+    [(20_000, False, 78), (20_000, True, 312), (2000, False, 40), (200, True, 12), (9, False, 1)],
+)
+def test_batches_are_smaller_with_convolutions_and_with_few_images(tiny, n, convolutional, steps):
+    few = np.resize(tiny.x_train, (n, 8, 6, 1))
+    ae = aelib.conv_autoencoder((8, 6, 1), 1, 3, base_filters=1) if convolutional else _dense()
+    aelib.train(ae, tiny._replace(x_train=few, y_train=np.zeros(n, int)), 1, verbose=False)
     assert int(ae.model.optimizer.iterations) == steps
 
 
@@ -166,6 +170,7 @@ def test_logistic_output_trains_with_cross_entropy(tiny):
         ({"shift": -1}, "shift must be an integer of 0 or more, not -1"),
         ({"shift": 0.5}, "shift must be an integer of 0 or more, not 0.5"),
         ({"shift": True}, "shift must be an integer of 0 or more, not True"),
+        ({"shift": 7}, "shift must be at most 6, the smaller side of an image, not 7"),
         ({"mirror": 1}, "mirror must be True or False, not 1"),
         ({"loss": "msee"}, "loss must be the name of a Keras loss, such as 'mse', not 'msee'"),
         ({"loss": None}, "loss must be the name of a Keras loss, such as 'mse', not None"),

@@ -1,5 +1,6 @@
 """Publishing small notebooks: whole, or not at all."""
 
+import copy
 import re
 import sys
 
@@ -87,6 +88,28 @@ def test_copies_go_into_a_folder_as_far_as_they_get(make, monkeypatch, tmp_path)
     copy = nbformat.read(tmp_path / "build" / "small.ipynb", as_version=4)
     assert copy.cells[1].outputs[0].text == "so far\n"
     assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_what_changed_since_a_notebook_was_published_is_listed(make, monkeypatch, capsys):
+    path = make()
+    assert _run(monkeypatch, "--changed", path) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert _run(monkeypatch, path) == 0
+    capsys.readouterr()
+    assert _run(monkeypatch, "--changed", path) == 0
+    assert capsys.readouterr().out == "\n"
+    published = nbformat.read(path, as_version=4)
+    machine = provenance.machine()
+    for change, name in [
+        (lambda nb, m: nb.cells[1].update(source="works = 1"), "code cells"),
+        (lambda nb, m: m["versions"].update(keras="2.0"), "keras"),
+        (lambda nb, m: m.update(python="3.5.1"), "Python"),
+    ]:
+        other, now = copy.deepcopy(published), copy.deepcopy(machine)
+        change(other, now)
+        nbformat.write(other, path)
+        assert publish.changed(path, now) == [name]
 
 
 def test_nothing_is_published_on_a_sample_or_without_the_data(make, monkeypatch, capsys, tmp_path):

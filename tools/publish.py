@@ -3,6 +3,7 @@
 python tools/publish.py                                      # all of notebooks/, in their place
 python tools/publish.py notebooks/02_dense_autoencoder.ipynb
 python tools/publish.py --into build                         # copies, whatever the data
+python tools/publish.py --changed                            # lists those to publish again, or to test
 """
 
 import argparse
@@ -25,6 +26,7 @@ from aelib import load_dataset, provenance
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BUSY = 20  # per cent of the processor that other work takes
 MACHINE_PATH = re.compile(r"(?<![\w.~/:])/(?:home|root|tmp|usr|opt|var|work|Users|mnt)/|[A-Z]:\\\\")
+PACKED = re.compile(r"[A-Za-z0-9+/=]{100,}")  # base64, in which any word may stand by chance
 DEBRIS = re.compile(r"it/s|s/it|\d+%\||epoch/s|s/step|Warning|oneDNN|cuda", re.IGNORECASE)
 
 
@@ -98,6 +100,17 @@ def execute(path: Path) -> tuple[nbformat.NotebookNode, str]:
     return notebook, error
 
 
+def changed(path: Path, machine: dict) -> list[str]:
+    """What has changed below a notebook since it was published: pieces of code, packages, Python."""
+    notebook = nbformat.read(path, as_version=4)
+    published = notebook.metadata.get("aelib", {})
+    code = provenance.code_digests(notebook, path.parent)
+    found = provenance.changes(published.get("code", {}), code)
+    found += provenance.changes(published.get("versions", {}), machine["versions"])
+    minor = [x.get("python", "").rpartition(".")[0] for x in (published, machine)]
+    return found + ["Python"] * (minor[0] != minor[1])
+
+
 def _write(notebook, path):
     part = path.with_suffix(".part")
     nbformat.write(notebook, part)
@@ -146,6 +159,7 @@ def _output_problems(outputs):
             found.append("has a figure without alternative text")
         data.pop("image/png", None)
         text = output.get("text", "") + json.dumps(data, ensure_ascii=False)
+        text = PACKED.sub("", text)
         if MACHINE_PATH.search(text):
             found.append("shows a machine's path")
         if DEBRIS.search(text):
@@ -180,12 +194,19 @@ def main() -> int:
     )
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="write copies, publish nothing")
+    parser.add_argument(
+        "--changed", action="store_true", help="list those whose code or packages have changed since"
+    )
     given = parser.parse_args()
     paths = given.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))
     try:
         missing = [str(path) for path in paths if not path.is_file()]
         if missing:
             raise ValueError(f"there is no notebook {', '.join(missing)}")
+        if given.changed:
+            machine = provenance.machine()
+            print(*[path for path in paths if changed(path, machine)], sep="\n")
+            return 0
         if given.into:
             return _copy(paths, given.into)
         _require_full_data(paths)

@@ -29,7 +29,7 @@ _HOME = {
     "validation_split": "data",
 }
 _SUBMODULES = [
-    *("checks", "curves", "data", "metrics", "models", "notebook", "pca", "plots"),
+    *("checks", "curves", "data", "explorer", "metrics", "models", "notebook", "pca", "plots"),
     *("pretraining", "provenance", "sweep", "threads", "training"),
 ]
 __all__ = [*_HOME, *_SUBMODULES]
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow __getatt
         checks,
         curves,
         data,
+        explorer,
         metrics,
         models,
         notebook,

@@ -146,7 +146,7 @@ def pretrain(
 
     Args:
         x: training images (n, height, width, channels) in [0, 1].
-        units: hidden units of each RBM, [*hidden_units, code_size]; the last one is linear.
+        units: hidden units of each RBM, `[*hidden_units, code_size]`; the last one is linear.
         epochs, slow_epochs, seed: see `train_rbm`.
         verbose: show a progress bar, where somebody watches.
 

@@ -1,5 +1,7 @@
 """What several modules of tests use: small data sets, and what a refusal must look like."""
 
+import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,3 +48,17 @@ def refused():
         assert Path(error.traceback[-1].path).is_relative_to(Path(aelib.__file__).parent)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args():
+    """pytest-playwright starts the system's Chromium; without one its tests are skipped.
+
+    AELIB_BROWSER=1 demands it.
+    """
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        missing = "no Chromium on the path: on Debian, apt install chromium"
+        (pytest.fail if os.environ.get("AELIB_BROWSER") == "1" else pytest.skip)(missing)
+    # Chromium's own sandbox refuses to run as root, as containers do.
+    return {"executable_path": path, "args": ["--no-sandbox"] if os.geteuid() == 0 else []}

@@ -1,0 +1,81 @@
+"""The site: the published notebooks and the guides, as they are. Nothing is executed here."""
+
+import os
+import tomllib
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).parent.parent
+
+project = "Autoencoders, from PCA to convolutions"
+author = copyright = "The authors of the autoencoder tutorials"
+release = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx-mathjax-offline",
+]
+# The repository is the source folder, so that links between notebooks, guides and README are links here.
+root_doc = "docs/index"
+include_patterns = [
+    *("docs/*.md", "notebooks/*.ipynb", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("coursework/README.md", "results/README.md", "benchmarks/README.md"),
+]
+exclude_patterns = [".*", "build", "*.egg-info", "coursework/source"]
+
+nb_execution_mode = "off"
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
+# `aelib.record` leaves an output that nothing is to display.
+suppress_warnings = ["mystnb.unknown_mime_type"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+default_role = "code"
+
+html_title = "Autoencoders"
+html_theme = "sphinx_book_theme"
+html_static_path = ["static"]
+html_extra_path = ["start"]  # index.html, which leads to docs/index.html
+html_css_files = ["site.css"]
+html_copy_source = True
+html_show_copyright = False
+html_theme_options = {
+    "show_toc_level": 2,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+    "home_page_in_toc": True,
+}
+repository = os.environ.get("AELIB_REPOSITORY_URL")
+if repository:
+    html_theme_options |= {
+        "repository_url": repository,
+        "use_repository_button": True,
+        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+    }
+
+
+class Published(SphinxDirective):
+    """Shows an output as it was published: NOTEBOOK TAG, the tag being that of its cell."""
+
+    required_arguments = 2
+
+    def run(self):
+        name, tag = self.arguments
+        self.env.note_dependency(str(ROOT / name))
+        for cell in nbformat.read(ROOT / name, as_version=4).cells:
+            if tag in cell.metadata.get("tags", []):
+                html = cell.outputs[-1].data["text/html"]
+                return [nodes.raw("", "".join(html), format="html")]
+        raise self.error(f"{name} has no cell with the tag {tag}")
+
+
+def setup(app):
+    app.add_directive("published", Published)

@@ -1,0 +1,171 @@
+"""The site as a stranger opens it: complete, whole, and without a word to any other machine."""
+
+import functools
+import http.server
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+pytest.importorskip("sphinx", reason="the site needs the extra 'site'")
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+GUIDES = [
+    *("docs/index", "docs/reference", "README", "CHANGELOG", "CONTRIBUTING"),
+    *("coursework/README", "results/README", "benchmarks/README"),
+]
+PAGES = [*GUIDES, *(f"notebooks/{name}" for name in NOTEBOOKS)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site; a warning fails the build."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-c", "docs", ".", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+class _Page(HTMLParser):
+    """Addresses and anchors of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.loads, self.ids = [], [], set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.ids |= {given.get("id"), given.get("name")}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        elif tag == "link" and given.get("rel") not in ("canonical",) and given.get("href"):
+            self.loads.append(given["href"])
+        elif given.get("src"):
+            self.loads.append(given["src"])
+
+
+@pytest.fixture(scope="module")
+def parsed(site):
+    return {
+        path: _Page(path.read_text(encoding="utf-8"))
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.parts and "_downloads" not in path.parts
+    }
+
+
+def test_no_page_is_missing_or_large(site):
+    assert len(NOTEBOOKS) >= 7
+    for page in [*PAGES, "index", "search", "genindex"]:
+        assert 100 < (site / f"{page}.html").stat().st_size < 2e6, page
+    for name in NOTEBOOKS:
+        text = (site / f"notebooks/{name}.html").read_text(encoding="utf-8")
+        assert "_images/" in text or "data:image" in text or name == "one_run"
+        assert (
+            site / f"_sources/notebooks/{name}.ipynb"
+        ).exists()  # what the download button gives
+
+
+def test_every_link_inside_leads_somewhere(site, parsed):
+    broken = []
+    for path, page in parsed.items():
+        for address in [*page.links, *page.loads]:
+            parts = urlsplit(address)
+            if parts.scheme or address.startswith("//"):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            anchors = parsed[target].ids if target in parsed else None
+            if not target.exists() or (
+                parts.fragment and anchors and unquote(parts.fragment) not in anchors
+            ):
+                broken.append(f"{path.relative_to(site)}: {address}")
+    assert not broken
+
+
+def test_nothing_is_loaded_from_elsewhere(site, parsed):
+    loads = {a for page in parsed.values() for a in page.loads if re.match(r"(https?:)?//", a)}
+    assert not loads
+
+
+@pytest.fixture(scope="module")
+def served(site):
+    handler = functools.partial(_Quiet, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def watched(page):
+    """A page whose requests to elsewhere are stopped, and whose faults must be none at the end."""
+    faults = []
+
+    def guard(route):
+        address = urlsplit(route.request.url)
+        if address.scheme in ("file", "data", "blob") or address.hostname == "127.0.0.1":
+            return route.continue_()
+        faults.append(route.request.url)
+        return route.abort()
+
+    page.route("**/*", guard)
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    assert not faults
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("how", ["from a folder", "over HTTP"])
+def test_every_page_opens_and_fits_a_phone(how, site, served, watched):
+    start = site.as_uri() if how == "from a folder" else served
+    watched.set_viewport_size({"width": 390, "height": 800})
+    wide = []
+    for name in PAGES:
+        watched.goto(f"{start}/{name}.html")
+        assert watched.locator("h1").first.is_visible()
+        if watched.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+    assert not wide
+    watched.goto(f"{start}/index.html")
+    watched.wait_for_url("**/docs/index.html")
+
+
+@pytest.mark.browser
+def test_search_finds_principal_angles(site, watched):
+    watched.goto(f"{site.as_uri()}/search.html?q=principal+angles")
+    found = watched.locator("#search-results li a")
+    found.first.wait_for()
+    assert any("PCA" in text for text in found.all_inner_texts())
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_are_accessible(theme, site, watched):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for name in ("docs/index", "notebooks/04_pca_comparison", "coursework/README"):
+        watched.goto(f"{site.as_uri()}/{name}.html")
+        watched.evaluate(
+            "theme => { localStorage.setItem('mode', theme); localStorage.setItem('theme', theme); }",
+            theme,
+        )
+        watched.reload()
+        assert watched.locator("html").get_attribute("data-theme") == theme
+        found = Axe().run(watched)
+        assert not found.response["violations"], f"{name}: {found.generate_report()}"

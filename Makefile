@@ -7,7 +7,7 @@ JOBS ?= 2
 # Without compiled files: Python writes those that it needs when it needs them.
 QUIETLY := --quiet --disable-pip-version-check --no-compile
 
-.PHONY: notebooks test quick lint publish benchmark lab assignments grade clean
+.PHONY: notebooks test quick lint publish site benchmark lab assignments grade clean
 
 notebooks: .venv/installed  ## run the series; executed copies go to build/
 	$(BIN)/python tools/publish.py --into build $(SERIES)
@@ -21,11 +21,16 @@ quick: lint  ## lint and the fast tests: no notebook, no grading, no sweep
 
 lint: .venv/tools  ## style and types
 	$(BIN)/ruff check
-	$(BIN)/ruff format --check aelib benchmarks tests coursework tools
+	$(BIN)/ruff format --check aelib benchmarks docs tests coursework tools
 	$(BIN)/mypy
 
 publish: .venv/installed  ## make publish NOTEBOOKS="a.ipynb b.ipynb": replace them by executed ones
 	$(BIN)/python tools/publish.py $(NOTEBOOKS)
+
+site: .venv/installed  ## the published notebooks and the guides as pages, in build/site/
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[site]"
+	$(BIN)/python -m sphinx -W -q -c docs -d build/doctrees . build/site
+	@echo "Open build/site/index.html in a browser."
 
 benchmark: .venv/installed  ## other people's recipes and ours in turn, hours; table and figure in build/benchmark/
 	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[benchmark]"

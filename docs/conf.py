@@ -72,9 +72,10 @@ class Published(SphinxDirective):
         self.env.note_dependency(str(ROOT / name))
         for cell in nbformat.read(ROOT / name, as_version=4).cells:
             if tag in cell.metadata.get("tags", []):
-                html = cell.outputs[-1].data["text/html"]
-                return [nodes.raw("", "".join(html), format="html")]
-        raise self.error(f"{name} has no cell with the tag {tag}")
+                for output in cell.outputs:
+                    if "text/html" in output.get("data", {}):
+                        return [nodes.raw("", output.data["text/html"], format="html")]
+        raise self.error(f"{name} has no cell with the tag {tag} and an output in HTML")
 
 
 def setup(app):

@@ -1,11 +1,21 @@
 """The figures to touch, and in a real browser what a reader does with them."""
 
+import contextlib
 import io
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 import aelib
 from aelib import explorer
@@ -29,7 +39,7 @@ def test_a_figure_is_a_page_a_picture_and_a_text(models, tiny):
         assert bundle.keys() == {"text/html", "image/png", "text/plain"}
         assert bundle == make(models, tiny)._repr_mimebundle_()[0]
         assert re.fullmatch("<img [^>]*><iframe [^>]*></iframe>", bundle["text/html"])
-        assert "http" not in bundle["text/html"]
+        assert "://" not in bundle["text/html"]
         assert "PCA" in bundle["text/plain"]
         picture = make(models, tiny).picture
         assert np.ptp(plt.imread(io.BytesIO(picture))[..., :3]) > 0.5
@@ -113,8 +123,11 @@ def touch(page, tmp_path):
     def open_figure(figure):
         path = tmp_path / "page.html"
         body = _html(figure)
+        # As JupyterLab has it, where a picture is shown although it is hidden.
+        style = "<style>.jp-RenderedHTMLCommon > img { display: block }</style>"
         path.write_text(
-            f'<!doctype html><html lang="en" data-theme="light"><title>A page</title><body>{body}</body></html>'
+            f'<!doctype html><html lang="en" data-theme="light"><title>A page</title>{style}'
+            f'<body><div class="jp-RenderedHTMLCommon">{body}</div></body></html>'
         )
         page.goto(path.as_uri())
         frame = page.frames[-1]
@@ -158,7 +171,7 @@ def test_pointer_and_keys_walk_in_the_plane(models, tiny, touch, page):
     maps.nth(1).hover(position={"x": 30, "y": 30})
     moved = _image(frame, 2)
     assert np.abs(moved - before).max() > 20
-    assert "dense: point" in frame.locator(".live").inner_text()
+    expect(frame.locator(".live")).to_contain_text("dense: point")
     maps.nth(1).focus()
     for _ in range(10):
         page.keyboard.press("Shift+ArrowRight")
@@ -168,6 +181,7 @@ def test_pointer_and_keys_walk_in_the_plane(models, tiny, touch, page):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("Enter")
     assert frame.locator("canvas.strip").nth(1).is_visible()
+    tall = page.locator("iframe").bounding_box()["height"]
     end = _image(frame, 2)
     frame.get_by_role("button", name="Play the walk").nth(1).click()
     page.wait_for_timeout(300)
@@ -175,6 +189,29 @@ def test_pointer_and_keys_walk_in_the_plane(models, tiny, touch, page):
     maps.nth(1).focus()
     page.keyboard.press("Escape")
     assert not frame.locator("canvas.strip").nth(1).is_visible()
+    page.wait_for_timeout(200)
+    assert page.locator("iframe").bounding_box()["height"] < tall - 10
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_figures_are_accessible(theme, models, tiny, touch, page):
+    for make in (explorer.explore, explorer.draw):
+        frame = touch(make(models, tiny))
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        frame.wait_for_function("t => document.documentElement.dataset.theme === t", arg=theme)
+        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+        found = Axe().run(frame, options=rules)
+        assert not found.response["violations"], found.generate_report()
+
+
+@pytest.mark.browser
+def test_a_page_of_its_own_works_too(models, tiny, page, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(explorer.explore(models, tiny).page)
+    page.goto(path.as_uri())
+    page.locator("canvas.map").nth(1).hover(position={"x": 30, "y": 30})
+    expect(page.locator(".live")).to_contain_text("dense: point")
 
 
 @pytest.mark.browser
@@ -230,7 +267,10 @@ def test_a_drawing_has_a_code_that_the_bars_change(models, tiny, touch, page):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
     page.mouse.up()
+    before = _image(frame, 0)[..., 0]
+    page.wait_for_timeout(1700)  # then it moves to the middle
     drawn = _image(frame, 0)
+    assert drawn[..., 0].sum() == before.sum()
     assert drawn[..., 0].max() > 200
     rows, columns = (
         np.average(np.arange(n), weights=drawn[..., 0].sum(axis=1 - axis))
@@ -252,8 +292,12 @@ def test_a_drawing_has_a_code_that_the_bars_change(models, tiny, touch, page):
         page.keyboard.press("ArrowRight")
     assert np.abs(_image(frame, 1) - before).max() > 10
     assert (_image(frame, 0) == drawn).all()
-    frame.get_by_role("button", name="Back to its own code").click()
+    frame.get_by_role("button", name="Undo the bars").click()
     assert (_image(frame, 1) == before).all()
+    frame.locator("canvas.sheet").focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Space")
+    assert _image(frame, 0)[..., 0].max() > 200
 
 
 @pytest.mark.browser
@@ -275,7 +319,59 @@ def test_a_drawn_seven_comes_back_nearer_than_from_pca(touch, page, digits):
         float(frame.locator("figcaption").nth(n).inner_text().split("=")[1]) for n in (1, 2)
     )
     assert dense < pca
-    means = [data.x_train[data.y_train == digit].mean(axis=0) for digit in range(10)]
     x = _image(frame, 1)[..., :1] / 255
-    distances = [((x - mean) ** 2).sum() for mean in means]
-    assert np.argmin(distances) == 7
+    nearest = np.argmin(((data.x_train - x) ** 2).sum(axis=(1, 2, 3)))
+    assert data.y_train[nearest] == 7
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """JupyterLab on a folder of its own; gives the folder, the address and the environment."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    places = {f"JUPYTER_{k}_DIR": str(tmp_path / k) for k in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **places}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "ServerApp.root_dir": folder,
+        "ServerApp.port": port,
+        "ServerApp.allow_root": True,
+        "IdentityProvider.token": "",
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser"]
+    command += [f"--{name}={value}" for name, value in settings.items()]
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/api").close()
+            break
+        time.sleep(0.5)
+    yield folder, address, environment
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_it_runs_in_a_trusted_notebook_in_jupyterlab(models, tiny, lab, page):
+    folder, address, environment = lab
+    data, metadata = explorer.explore(models, tiny)._repr_mimebundle_()
+    output = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
+    cell = nbformat.v4.new_code_cell("figure", execution_count=1, outputs=[output])
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, folder / "figure.ipynb")
+    command = [sys.executable, "-m", "jupyter", "trust", str(folder / "figure.ipynb")]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    page.goto(f"{address}/lab/tree/figure.ipynb")
+    element = page.wait_for_selector("iframe[srcdoc]", timeout=60_000)
+    frame = element.content_frame()
+    frame.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    before = _image(frame, 2)
+    frame.locator("canvas.map").nth(1).hover(position={"x": 30, "y": 30})
+    assert np.abs(_image(frame, 2) - before).max() > 20

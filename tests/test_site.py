@@ -28,10 +28,21 @@ PAGES = [*GUIDES, *(f"notebooks/{name}" for name in NOTEBOOKS)]
 def site(tmp_path_factory):
     """The folder of the built site; a warning fails the build."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-c", "docs", ".", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "-q",
+        "-c",
+        "docs",
+        "-d",
+        str(folder / "doctrees"),
+    ]
+    command += [".", str(folder / "site")]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    return folder
+    return folder / "site"
 
 
 class _Page(HTMLParser):

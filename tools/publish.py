@@ -160,10 +160,13 @@ def _output_problems(outputs):
         data.pop("image/png", None)
         text = output.get("text", "") + json.dumps(data, ensure_ascii=False)
         text = PACKED.sub("", text)
-        if MACHINE_PATH.search(text):
-            found.append("shows a machine's path")
-        if DEBRIS.search(text):
-            found.append("shows a warning or a progress bar")
+        for pattern, what in (
+            (MACHINE_PATH, "a machine's path"),
+            (DEBRIS, "a warning or a progress bar"),
+        ):
+            seen = pattern.search(text)
+            if seen:
+                found.append(f"shows {what}: …{text[max(0, seen.start() - 20) : seen.end() + 20]}…")
     return found
 
 
@@ -195,7 +198,9 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="write copies, publish nothing")
     parser.add_argument(
-        "--changed", action="store_true", help="list those whose code or packages have changed since"
+        "--changed",
+        action="store_true",
+        help="list those whose code or packages have changed since",
     )
     given = parser.parse_args()
     paths = given.notebooks or sorted(NOTEBOOKS.glob("*.ipynb"))

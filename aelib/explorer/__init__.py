@@ -24,26 +24,28 @@ from aelib.plots import CLASSES, show
 
 HERE = Path(__file__).parent
 ACTIVATIONS = ("linear", "relu", "sigmoid", "silu", "tanh")  # those of explorer.js
+PLANES, SHEET = "Planes of codes to walk in", "A drawing, its code, and what is decoded"
 COLUMNS = 20  # of the picture that holds the test images
 
 
 class Explorer(NamedTuple):
     """A figure as a notebook shows it: a page to touch, a picture, and a text for it."""
 
+    title: str
     page: str
     picture: bytes
     alt: str
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = base64.b64encode(self.picture).decode()
-        alt, page = html.escape(self.alt), html.escape(self.page)
-        frame = f'<iframe title="{alt}" srcdoc="{page}" style="width:100%;border:0;display:none"></iframe>'
+        title, alt, page = map(html.escape, (self.title, self.alt, self.page))
+        frame = f'<iframe title="{title}" srcdoc="{page}" style="width:100%;border:0;display:none"></iframe>'
         picture = f'<img alt="{alt}" src="data:image/png;base64,{png}" style="max-width:100%">'
         data = {"text/html": picture + frame, "image/png": png, "text/plain": self.alt}
         return data, {"image/png": {"alt": self.alt}}
 
 
-def explore(models: Mapping[str, Autoencoder], data: Dataset, images: int = 250) -> Explorer:
+def explore(models: Mapping[str, Autoencoder], data: Dataset, images: int = 240) -> Explorer:
     """The plane of codes of two numbers, a panel a model, in which the reader walks.
 
     Move the pointer, a finger or the arrow keys through a plane: the decoder's image of that point appears,
@@ -73,19 +75,18 @@ def explore(models: Mapping[str, Autoencoder], data: Dataset, images: int = 250)
                 "name": str(name),
                 "decoder": _layers(ae.decoder, f"the decoder of '{name}'"),
                 "codes": _floats(codes),
-                "low": _rounded(low),
-                "high": _rounded(high),
+                "low": _numbers(low),
+                "high": _numbers(high),
                 "middles": middles,
-                "start": _rounded((low + high) / 2),
             }
         )
         grids[name] = _grid(ae, low, high)
-    page = _page("explore", data, x, methods, levels=16)
+    page = _page(PLANES, "explore", data, x, methods, levels=16)
     alt = (
         f"Images decoded from a grid of points in the plane of codes, {' beside '.join(map(str, models))}: "
         f"each place is a code of two numbers. {data.title}."
     )
-    return Explorer(page, _picture(grids, alt), alt)
+    return Explorer(PLANES, page, _picture(grids.items(), alt), alt)
 
 
 def draw(models: Mapping[str, Autoencoder], data: Dataset, images: int = 40) -> Explorer:
@@ -107,23 +108,23 @@ def draw(models: Mapping[str, Autoencoder], data: Dataset, images: int = 40) -> 
     """
     check_dataset(data)
     x = _test_images(data, images)
-    methods, rows = [], {"original": x[:10]}
+    methods, rows = [], [("original", data.x_test[:10])]
     for name, ae in _checked(models, x, None).items():
         codes = encode(ae, data.x_test[:2000])
-        low, high = np.quantile(codes, [0.002, 0.998], axis=0)
+        low, high = _limits(codes, 0.002)
         methods.append(
             {
                 "name": str(name),
                 "encoder": _layers(ae.encoder, f"the encoder of '{name}'"),
                 "decoder": _layers(ae.decoder, f"the decoder of '{name}'"),
-                "ranges": [_rounded(pair) for pair in zip(low, high, strict=True)],
+                "ranges": [_numbers(pair) for pair in zip(low, high, strict=True)],
             }
         )
-        rows[name] = decode(ae, codes[:10])
-    page = _page("draw", data, x, methods, levels=256)
+        rows.append((name, decode(ae, codes[:10])))
+    page = _page(SHEET, "draw", data, x, methods, levels=256)
     alt = f"Test images, and below them what is decoded from their codes: {', '.join(map(str, models))}."
-    strips = {name: np.concatenate([*images], axis=1) for name, images in rows.items()}
-    return Explorer(page, _picture(strips, alt, columns=1), alt)
+    strips = [(name, np.concatenate([*images], axis=1)) for name, images in rows]
+    return Explorer(SHEET, page, _picture(strips, alt, columns=1), alt)
 
 
 def _checked(models, x, code_size):
@@ -157,10 +158,10 @@ def _layers(model, what):
         if kind in ("Flatten", "Reshape", "InputLayer"):
             continue
         activation = getattr(getattr(layer, "activation", None), "__name__", "none")
-        if kind != "Dense" or activation not in ACTIVATIONS:
+        if kind != "Dense" or activation not in ACTIVATIONS or not layer.use_bias:
             raise ValueError(
                 f"{what} has a layer {kind} with activation {activation}: the page can only compute "
-                f"Dense layers with {', '.join(ACTIVATIONS)}"
+                f"Dense layers with biases and with {', '.join(ACTIVATIONS)}"
             )
         weights, biases = (np.asarray(w, "float32") for w in layer.get_weights())
         scales = np.maximum(np.abs(weights).max(axis=0), 1e-12) / 127
@@ -176,7 +177,7 @@ def _layers(model, what):
     return found
 
 
-def _page(kind, data, x, methods, levels):
+def _page(title, kind, data, x, methods, levels):
     """The page as a text: explorer.css, the data, and explorer.js."""
     height, width, channels = x.shape[1:]
     classes = len(data.class_names)
@@ -198,14 +199,13 @@ def _page(kind, data, x, methods, levels):
         "columns": COLUMNS,
         "sheet": "data:image/png;base64," + base64.b64encode(_sheet(x, levels)).decode(),
         "methods": methods,
-        "code_size": len(methods[0].get("ranges", ())),
     }
     # "<" must not end the script early.
     packed = json.dumps(content, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     style, script = ((HERE / f"explorer.{end}").read_text("utf-8") for end in ("css", "js"))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>aelib explorer</title><style>{style}</style></head><body><main></main>"
+        f"<title>{title}</title><style>{style}</style></head><body><main></main>"
         f'<script type="application/json" id="data">{packed}</script><script>{script}</script></body></html>'
     )
 
@@ -240,10 +240,11 @@ def _grid(ae, low, high, side=10):
 
 
 def _picture(panels, alt, columns=2):
-    """The still picture: a title and an image a panel."""
+    """The still picture of `panels`: each a title and an image."""
+    panels = [*panels]
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
-    ratio = max(p.shape[0] / p.shape[1] for p in panels.values())
+    ratio = max(p.shape[0] / p.shape[1] for _, p in panels)
     figure, axes = plt.subplots(
         rows,
         columns,
@@ -253,30 +254,30 @@ def _picture(panels, alt, columns=2):
     )
     for axis in axes.flat:
         axis.axis("off")
-    for axis, (name, panel) in zip(axes.flat, panels.items(), strict=False):
+    for axis, (name, panel) in zip(axes.flat, panels, strict=False):
         axis.imshow(
             np.clip(panel, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
         )
         axis.set_title(str(name), fontsize=7)
-    # 16 colours are enough for what stands in the page a second time, in base64.
-    picture = PIL.Image.open(io.BytesIO(show(figure, alt).data)).convert("RGB").quantize(16)
-    return _png(picture)
+    picture = PIL.Image.open(io.BytesIO(show(figure, alt).data)).convert("RGB")
+    # Few colours: it stands in the page a second time, in base64.
+    return _png(picture.quantize(16 if panels[0][1].shape[-1] == 1 else 256))
 
 
-def _limits(codes):
-    """Lower and upper end of the plane's sides, which leave the outermost 4 % of the codes outside."""
-    low, high = np.quantile(codes, [0.02, 0.98], axis=0)
+def _limits(codes, outside=0.02):
+    """The span of each number of the codes, but for the share `outside` at each end; never empty."""
+    low, high = np.quantile(codes, [outside, 1 - outside], axis=0)
     margin = 0.05 * np.where(high > low, high - low, 1)
     return low - margin, high + margin
 
 
 def _middle(codes):
-    return _rounded(np.median(codes, axis=0)) if len(codes) else None
+    return _numbers(np.median(codes, axis=0)) if len(codes) else None
 
 
 def _floats(values):
     return base64.b64encode(np.asarray(values, "<f4").tobytes()).decode()
 
 
-def _rounded(values):
-    return [round(float(v), 4) for v in values]
+def _numbers(values):
+    return [float(np.float32(v)) for v in values]

@@ -9,6 +9,13 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const main = document.querySelector("main");
 const live = make("p", { role: "status", className: "live" });
 
+// What a screen reader is to say, once the reader has come to rest.
+let waiting = 0;
+function say(text) {
+  clearTimeout(waiting);
+  waiting = setTimeout(() => (live.textContent = text), 300);
+}
+
 // ---- numbers ----------------------------------------------------------------------------------
 
 function bytes(text) {
@@ -66,7 +73,6 @@ function squaredError(x, y) {
 
 function make(name, properties = {}, ...children) {
   const element = Object.assign(document.createElement(name), properties);
-  if (properties.role) element.setAttribute("role", properties.role);
   element.append(...children);
   return element;
 }
@@ -116,7 +122,7 @@ function followTheme(redraw) {
   const system = matchMedia("(prefers-color-scheme: dark)");
   let outer = null;
   try {
-    outer = window.parent.document;
+    if (window.parent !== window) outer = window.parent.document;
   } catch {
     // Another site's page: it does not tell.
   }
@@ -142,10 +148,11 @@ function takeThePlaceOfThePicture() {
   const frame = window.frameElement;
   if (!frame) return;
   const before = frame.previousElementSibling;
-  if (before?.tagName === "IMG") before.hidden = true;
+  if (before?.tagName === "IMG") before.style.display = "none";
   frame.style.display = "block";
+  document.documentElement.style.overflowY = "hidden"; // the frame is always as high as its content
   new ResizeObserver(() => {
-    frame.style.height = `${document.documentElement.scrollHeight}px`;
+    frame.style.height = `${Math.ceil(main.getBoundingClientRect().height)}px`;
   }).observe(main);
 }
 
@@ -157,14 +164,16 @@ function plane(method, images) {
   const [low, high] = [method.low, method.high];
   const size = 640; // pixels of the canvas, of which the page may show fewer
   const map = make("canvas", { width: size, height: size, className: "map", tabIndex: 0, role: "application" });
-  map.setAttribute("aria-label", `Plane of codes, ${method.name}. Arrow keys move, Enter marks an end of a walk.`);
+  map.setAttribute("aria-label", `Plane of codes, ${method.name}. Arrow keys move, with Shift faster. Enter marks an end of a walk, Escape clears it.`);
   const made = picture("decoded", `${method.name}: the decoder's image of the point`);
   const near = picture("nearest", `${method.name}: the test image whose code is nearest`);
   const strip = make("canvas", { width: 9 * width, height, className: "strip", role: "img", hidden: true });
   strip.setAttribute("aria-label", `${method.name}: nine decoded images along the walk`);
   const play = make("button", { type: "button", disabled: true }, "Play the walk");
   const clear = make("button", { type: "button", disabled: true }, "Clear");
-  let at = [...method.start];
+  play.ariaLabel = `Play the walk: ${method.name}`;
+  clear.ariaLabel = `Clear: ${method.name}`;
+  let at = mix(low, high, 0.5);
   let ends = [];
 
   const place = (code) => code.map((v, i) => (i ? high[i] - v : v - low[i]) / (high[i] - low[i]) * size);
@@ -180,7 +189,7 @@ function plane(method, images) {
     return best;
   }
 
-  function drawMap() {
+  function drawMap(near) {
     const context = map.getContext("2d");
     const style = getComputedStyle(document.documentElement);
     const [ink, paper] = ["--ink", "--paper"].map((name) => style.getPropertyValue(name));
@@ -192,7 +201,7 @@ function plane(method, images) {
       const [x, y] = place([codes[2 * n], codes[2 * n + 1]]);
       context.fillStyle = page.colors[page.labels[n]];
       context.beginPath();
-      context.arc(x, y, 7, 0, 2 * Math.PI);
+      context.arc(x, y, n === near ? 12 : 7, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
     }
@@ -201,13 +210,17 @@ function plane(method, images) {
     context.font = "bold 30px sans-serif";
     context.textAlign = "center";
     context.textBaseline = "middle";
-    if (page.named) page.classes.forEach((name, label) => {
-      if (!method.middles[label]) return;
-      context.strokeStyle = paper;
-      context.lineWidth = 8;
-      context.strokeText(name, ...place(method.middles[label]));
-      context.fillText(name, ...place(method.middles[label]));
+    // All edges of letters before all letters, so that none hides another.
+    context.strokeStyle = paper;
+    context.lineWidth = 8;
+    const names = (page.named ? page.classes : []).flatMap((name, label) => {
+      if (!method.middles[label]) return [];
+      const half = context.measureText(name).width / 2 + 4;
+      const [x, y] = place(method.middles[label]);
+      return [[name, clip(x, half, size - half), clip(y, 18, size - 18)]];
     });
+    for (const name of names) context.strokeText(...name);
+    for (const name of names) context.fillText(...name);
     context.strokeStyle = ink;
     context.lineWidth = 3;
     if (ends.length === 2) {
@@ -230,19 +243,19 @@ function plane(method, images) {
     context.stroke();
   }
 
-  function update(say = true) {
+  function update() {
     paint(made.canvas, decode(at));
     const n = nearest();
     paint(near.canvas, images[n]);
     const name = page.classes[page.labels[n]];
     near.text.textContent = `nearest: ${name}`;
-    drawMap();
-    if (say) live.textContent = `${method.name}: point ${show(at[0])}, ${show(at[1])}. Nearest of ${images.length} test images: ${name}.`;
+    drawMap(n);
+    return `${method.name}: point ${show(at[0])}, ${show(at[1])}. Nearest of ${images.length} test images: ${name}.`;
   }
 
-  function move(to, say) {
+  function move(to) {
     at = to.map((v, i) => clip(v, low[i], high[i]));
-    update(say);
+    say(update());
   }
 
   function mark() {
@@ -253,17 +266,17 @@ function plane(method, images) {
     strip.hidden = !whole;
     for (let i = 0; whole && i < 9; i++) paint(strip, decode(mix(ends[0], ends[1], i / 8)), i * width);
     update();
-    live.textContent = whole
+    say(whole
       ? `${method.name}: a walk is drawn, nine decoded images along it are shown below the plane.`
-      : `${method.name}: the walk begins here. Mark its other end.`;
+      : `${method.name}: the walk begins here. Mark its other end.`);
   }
 
   // One way in about three seconds; with reduced motion it is nine places, half a second each.
   let walk = 0;
   function step(begun, number, now) {
     if (number !== walk || ends.length < 2) return;
-    const share = clip((now - begun) / (still.matches ? 4500 : 3000), 0, 1);
-    move(mix(ends[0], ends[1], still.matches ? Math.floor(share * 8) / 8 : share), share === 1);
+    const share = clip((now - begun) / (still.matches ? 4000 : 3000), 0, 1);
+    move(mix(ends[0], ends[1], still.matches ? Math.floor(share * 8) / 8 : share));
     if (share === 1) return;
     if (still.matches) setTimeout(() => step(begun, number, performance.now()), 500);
     else requestAnimationFrame((later) => step(begun, number, later));
@@ -275,18 +288,26 @@ function plane(method, images) {
     move(code((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height));
   }
 
+  // A click or a tap marks; a finger that moves on only walks.
+  let down = null;
   map.addEventListener("pointermove", follow);
   map.addEventListener("pointerdown", (event) => {
     follow(event);
-    mark();
+    down = event.isPrimary && !event.button ? [event.clientX, event.clientY] : null;
   });
+  map.addEventListener("pointerup", (event) => {
+    if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 8) mark();
+    down = null;
+  });
+  map.addEventListener("pointercancel", () => (down = null));
   map.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (by) {
       walk++;
       const share = event.shiftKey ? 0.1 : 0.02;
       move(at.map((v, i) => v + by[i] * share * (high[i] - low[i])));
-    } else if (event.key === "Enter") mark();
+    } else if (event.key === "Enter" && !event.repeat) mark();
     else if (event.key === "Escape") clear.click();
     else return;
     event.preventDefault();
@@ -298,21 +319,24 @@ function plane(method, images) {
   clear.addEventListener("click", () => {
     walk++;
     ends = [];
+    if (document.activeElement === clear) map.focus();
     play.disabled = clear.disabled = strip.hidden = true;
-    update();
+    say(update());
   });
 
   main.append(make("section", {}, make("h2", {}, method.name), map,
     make("div", { className: "beside" }, made.figure, near.figure),
     strip, make("div", { className: "buttons" }, play, clear)));
-  return () => update(false);
+  return update;
 }
 
 async function explore() {
   const images = await testImages();
   const panels = page.methods.map((method) => plane(method, images));
   document.querySelector("#help").textContent =
-    "Move the pointer, a finger or the arrow keys through a plane. Click or press Enter at two points for a walk between them.";
+    "Each dot is a test image at the place of its code, coloured by its class; a class's name stands in its middle. " +
+    "Move the pointer, a finger or the arrow keys: the decoder draws the image of the place under the cross. " +
+    "Click or press Enter at two places for a walk between them; Escape clears it.";
   return () => panels.forEach((panel) => panel());
 }
 
@@ -325,19 +349,19 @@ async function draw() {
     ...picture(method.name, `What ${method.name} decodes`),
   }));
   const [first] = methods; // its code is the one that the bars show
-  const sheet = picture("your drawing", "Drawing. Arrow keys move, Space draws, Delete clears.");
+  const sheet = picture("your drawing", "Drawing. Arrow keys move the pen, Space draws, Delete clears.");
   sheet.canvas.className = "image sheet";
   sheet.canvas.tabIndex = 0;
   sheet.canvas.setAttribute("role", "application");
-  const bars = barsOf(first, page.code_size);
+  const bars = barsOf(first);
   let drawing = new Float32Array(pixels);
-  let pen = [height / 2, width / 2];
-  let shown = -1;
+  let pen = [Math.floor(height / 2) + 0.5, Math.floor(width / 2) + 0.5];
+  let shown = -1; // the number of the test image, or -1 for a drawing
 
   function dab(row, column) {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const away = Math.hypot(y + 0.5 - row, x + 0.5 - column) * (28 / height);
+        const away = Math.hypot(y + 0.5 - row, x + 0.5 - column) * Math.min(1, 28 / height);
         const grey = clip(1.9 - away, 0, 1);
         for (let c = 0; c < channels; c++) {
           const i = (y * width + x) * channels + c;
@@ -347,79 +371,99 @@ async function draw() {
     }
   }
 
-  // As the data sets' makers did with MNIST: the centre of mass comes to the middle.
+  // As MNIST's makers did: the centre of mass comes to the middle, as far as no ink is lost.
   function centre() {
-    let [sum, rows, columns] = [0, 0, 0];
-    for (let i = 0; i < pixels; i++) {
-      const at = Math.floor(i / channels);
+    let [sum, down, right] = [0, 0, 0];
+    let [top, bottom, left, end] = [height, 0, width, 0];
+    for (let i = 0; i < pixels; i += channels) {
+      const [y, x] = [Math.floor(i / channels / width), (i / channels) % width];
       sum += drawing[i];
-      rows += drawing[i] * Math.floor(at / width);
-      columns += drawing[i] * (at % width);
+      down += drawing[i] * ((height - 1) / 2 - y);
+      right += drawing[i] * ((width - 1) / 2 - x);
+      if (drawing[i]) [top, bottom, left, end] = [Math.min(top, y), Math.max(bottom, y), Math.min(left, x), Math.max(end, x)];
     }
-    if (!sum) return;
-    const down = Math.round(rows / sum - (height - 1) / 2);
-    const right = Math.round(columns / sum - (width - 1) / 2);
+    if (!sum || shown >= 0) return;
+    down = clip(Math.round(down / sum), -top, height - 1 - bottom);
+    right = clip(Math.round(right / sum), -left, width - 1 - end);
     const moved = new Float32Array(pixels);
     for (let i = 0; i < pixels; i++) {
-      const at = Math.floor(i / channels);
-      const [y, x] = [Math.floor(at / width) - down, (at % width) - right];
-      if (y >= 0 && y < height && x >= 0 && x < width) moved[(y * width + x) * channels + (i % channels)] = drawing[i];
+      if (drawing[i]) moved[i + (down * width + right) * channels] = drawing[i];
     }
     drawing = moved;
+    update();
   }
 
   function report(method, decoded) {
     const error = squaredError(drawing, decoded);
     paint(method.canvas, decoded);
-    method.text.textContent = `${method.name}: E = ${show(error)}`;
-    return `${method.name} E ${show(error)}`;
+    method.text.textContent = `${method.name}: squared error E = ${show(error)}`;
+    return `${method.name} ${show(error)}`;
+  }
+
+  function paintSheet() {
+    paint(sheet.canvas, drawing);
+    if (!sheet.canvas.matches(":focus-visible")) return;
+    const context = sheet.canvas.getContext("2d");
+    context.fillStyle = "#e69f00"; // the pen, for who draws by keys
+    context.fillRect(Math.floor(pen[1]), Math.floor(pen[0]), 1, 1);
   }
 
   function update() {
-    paint(sheet.canvas, drawing);
+    paintSheet();
     const told = methods.map((method) => {
       const code = method.encode(drawing);
       if (method === first) bars.set(code);
       return report(method, method.decode(code));
     });
-    live.textContent = `Squared error: ${told.join(", ")}.`;
+    say(`Squared error: ${told.join(", ")}.`);
   }
 
-  bars.changed = (code) => {
-    live.textContent = `Code changed: ${report(first, first.decode(code))}.`;
-  };
+  bars.changed = (code) => say(`Squared error: ${report(first, first.decode(code))}.`);
 
   let before = null;
+  let rest = 0;
   const where = (event) => {
     const box = sheet.canvas.getBoundingClientRect();
     return [((event.clientY - box.top) / box.height) * height, ((event.clientX - box.left) / box.width) * width];
   };
   const stroke = (to) => {
     const from = before ?? to;
-    for (let i = 1; i <= 8; i++) dab(...mix(from, to, i / 8));
+    const dabs = Math.ceil(2 * Math.hypot(to[0] - from[0], to[1] - from[1])) || 1;
+    for (let i = 1; i <= dabs; i++) dab(...mix(from, to, i / dabs));
     before = to;
     update();
   };
+  const centreSoon = () => {
+    clearTimeout(rest);
+    rest = setTimeout(centre, 1500);
+  };
   sheet.canvas.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button) return;
+    clearTimeout(rest);
     if (shown >= 0) clear();
+    before = null;
     sheet.canvas.setPointerCapture(event.pointerId);
     stroke(where(event));
   });
-  sheet.canvas.addEventListener("pointermove", (event) => before && stroke(where(event)));
-  sheet.canvas.addEventListener("pointerup", () => {
+  sheet.canvas.addEventListener("pointermove", (event) => before && event.isPrimary && stroke(where(event)));
+  sheet.canvas.addEventListener("lostpointercapture", () => {
     before = null;
-    centre();
-    update();
+    centreSoon();
   });
+  for (const change of ["focus", "blur"]) sheet.canvas.addEventListener(change, paintSheet);
+  sheet.canvas.addEventListener("blur", centreSoon);
   sheet.canvas.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
     if (by) {
-      pen = [clip(pen[0] + by[0], 0, height), clip(pen[1] + by[1], 0, width)];
-      live.textContent = `Pen at row ${Math.round(pen[0])}, column ${Math.round(pen[1])}.`;
+      pen = [clip(pen[0] + by[0], 0.5, height - 0.5), clip(pen[1] + by[1], 0.5, width - 0.5)];
+      paintSheet();
+      say(`Pen at row ${Math.ceil(pen[0])}, column ${Math.ceil(pen[1])}.`);
     } else if (event.key === " ") {
+      if (shown >= 0) clear();
       dab(...pen);
       update();
-    } else if (event.key === "Delete") clear();
+    } else if (event.key === "Delete" || event.key === "Backspace") clear();
     else return;
     event.preventDefault();
   });
@@ -444,33 +488,37 @@ async function draw() {
   main.append(
     make("section", { className: "wide" },
       make("div", { className: "beside" }, sheet.figure, ...methods.map((method) => method.figure)),
-      make("div", { className: "buttons" }, button("Clear", clear), button("Next test image", next), button("Back to its own code", update)),
-      make("h2", {}, `${first.name}: the ${page.code_size} numbers of its code`), bars.element));
+      make("div", { className: "buttons" }, button("Clear", clear), button("Next test image", next), button("Undo the bars", update)),
+      make("h2", {}, `${first.name}: the ${first.ranges.length} numbers of its code`), bars.element));
   document.querySelector("#help").textContent =
-    "Draw with the pointer or a finger, or take a test image. Then move the bars: the picture changes, your drawing stays.";
+    "Draw with the pointer or a finger, or take a test image. A drawing is moved to the middle. " +
+    `The bars are the code of ${first.name}: move one, and its picture changes; ${methods.length > 1 ? "the others stay" : "your drawing stays"}.`;
   next();
   return () => {};
 }
 
 // A slider for each number of a code.
-function barsOf(method, count) {
+function barsOf(method) {
   const element = make("div", { className: "bars" });
   const handle = { element, changed: null };
-  const sliders = Array.from({ length: count }, (_, i) => {
-    const [low, high] = method.ranges[i];
+  const sliders = method.ranges.map(([low, high], i) => {
     const slider = make("input", { type: "range", min: low, max: high, step: (high - low) / 200 });
     slider.setAttribute("aria-label", `number ${i + 1} of the code`);
     slider.addEventListener("input", () => {
       code[i] = slider.valueAsNumber;
+      slider.setAttribute("aria-valuetext", show(code[i]));
       handle.changed(code);
     });
     element.append(slider);
     return slider;
   });
-  let code = new Float32Array(count);
+  let code = new Float32Array(sliders.length);
   handle.set = (numbers) => {
     code = numbers.slice();
-    sliders.forEach((slider, i) => (slider.value = code[i]));
+    sliders.forEach((slider, i) => {
+      slider.value = code[i];
+      slider.setAttribute("aria-valuetext", show(code[i]));
+    });
   };
   return handle;
 }
@@ -479,6 +527,6 @@ function barsOf(method, count) {
   main.append(make("p", { id: "help" }));
   const redraw = await { explore, draw }[page.kind]();
   main.append(live);
+  takeThePlaceOfThePicture(); // first: a frame that is not shown may not know its colours
   followTheme(redraw);
-  takeThePlaceOfThePicture();
 })();

@@ -30,8 +30,9 @@ def code_digests(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, str
     """A digest of each piece of code that a notebook's outputs rest on.
 
     The pieces are its code cells; each module of `aelib` that it uses, itself or through another
-    module; and what the cells name by its path: a notebook that they run, a folder of tables that they
-    read. Of a module only the syntax tree counts, so comments, docstrings and layout may change.
+    module, with the scripts and styles beside it; and what the cells name by its path: a notebook that
+    they run, a folder of tables that they read. Of a module only the syntax tree counts, so comments,
+    docstrings and layout may change.
 
     Args:
         notebook: the notebook, executed or not.
@@ -57,6 +58,8 @@ def code_digests(notebook: nbformat.NotebookNode, folder: Path) -> dict[str, str
     for path in sorted(modules):
         name = ".".join(("aelib", *path.relative_to(PACKAGE).with_suffix("").parts))
         pieces[name] = _plain(ast.parse(path.read_text(encoding="utf-8")))
+        for file in sorted(path.parent.glob("*.[cj]s*")) if path.parent != PACKAGE else ():
+            pieces[f"aelib.{path.parent.name}, {file.name}"] = file.read_text(encoding="utf-8")
     return {name: _digest(json.dumps(piece).encode()) for name, piece in pieces.items()}
 
 

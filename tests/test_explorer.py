@@ -15,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from IPython.core.interactiveshell import InteractiveShell
 from playwright.sync_api import expect
 
 import aelib
@@ -44,6 +45,12 @@ def test_a_figure_is_a_page_a_picture_and_a_text(models, tiny):
         picture = make(models, tiny).picture
         assert np.ptp(plt.imread(io.BytesIO(picture))[..., :3]) > 0.5
     assert not plt.get_fignums()
+
+
+def test_a_notebook_gets_these_three_and_no_more(models, tiny):
+    figure = explorer.explore(models, tiny)
+    data, metadata = InteractiveShell.instance().display_formatter.format(figure)
+    assert (data, metadata) == figure._repr_mimebundle_()
 
 
 @pytest.fixture

@@ -19,6 +19,11 @@ def test_a_notebook_rests_on_the_modules_it_uses_and_on_those_they_use(tmp_path)
     assert not {"aelib.training", "aelib.sweep.worker", "aelib.plots"} & set(digests)
 
 
+def test_scripts_and_styles_of_a_module_count(tmp_path):
+    digests = provenance.code_digests(_notebook("import aelib\naelib.explorer.draw(x)"), tmp_path)
+    assert {"aelib.explorer, explorer.js", "aelib.explorer, explorer.css"} <= set(digests)
+
+
 @pytest.mark.parametrize(
     ("code", "module"),
     [

@@ -10,8 +10,9 @@ import html
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,13 +29,17 @@ PLANES, SHEET = "Planes of codes to walk in", "A drawing, its code, and what is 
 COLUMNS = 20  # of the picture that holds the test images
 
 
-class Explorer(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Explorer:
     """A figure as a notebook shows it: a page to touch, a picture, and a text for it."""
 
     title: str
     page: str
     picture: bytes
     alt: str
+
+    def __repr__(self) -> str:
+        return self.alt
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = base64.b64encode(self.picture).decode()

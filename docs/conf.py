@@ -43,10 +43,12 @@ default_role = "code"
 html_title = "Autoencoders"
 html_theme = "sphinx_book_theme"
 html_static_path = ["static"]
+html_favicon = "static/favicon.svg"
 html_extra_path = ["start"]  # index.html, which leads to docs/index.html
 html_css_files = ["site.css"]
 html_copy_source = True
 html_show_copyright = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": True,

@@ -166,7 +166,8 @@ def _output_problems(outputs):
         ):
             seen = pattern.search(text)
             if seen:
-                found.append(f"shows {what}: …{text[max(0, seen.start() - 20) : seen.end() + 20]}…")
+                around = " ".join(text[max(0, seen.start() - 20) : seen.end() + 20].split())
+                found.append(f"shows {what}: …{around}…")
     return found
 
 

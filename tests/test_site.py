@@ -21,7 +21,8 @@ GUIDES = [
     *("docs/index", "docs/reference", "README", "CHANGELOG", "CONTRIBUTING"),
     *("coursework/README", "results/README", "benchmarks/README"),
 ]
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+# The rules of WCAG 2.1 AA. axe's own fetching of styles misses one and leaves an error in the console.
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
 PAGES = [*GUIDES, *(f"notebooks/{name}" for name in NOTEBOOKS)]
 
 
@@ -186,5 +187,5 @@ def test_pages_are_accessible(theme, served, watched):
         )
         watched.reload()
         assert watched.locator("html").get_attribute("data-theme") == theme
-        found = Axe().run(watched, options={"runOnly": WCAG})
+        found = Axe().run(watched, options=AXE)
         assert not found.response["violations"], f"{name}: {found.generate_report()}"

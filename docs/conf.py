@@ -54,6 +54,7 @@ html_theme_options = {
     "use_download_button": True,
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # the search field is in the sidebar
 }
 repository = os.environ.get("AELIB_REPOSITORY_URL")
 if repository:

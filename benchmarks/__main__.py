@@ -79,15 +79,8 @@ def run_all(runs: Sequence[Run], folder: Path) -> None:
 def run_alone(run: Run, seconds: float) -> dict:
     """The row of `run`, from a fresh process, so that memory and imports are its own."""
     words = map(str, (*run, seconds))
-    # A thread of OpenMP that waits for another burns its core. Beside any other program this made
-    # PyTorch up to twenty times slower on two cores, so the threads sleep instead, in every run.
-    # Neither does a GPU that only some recipes would use take part, nor another backend of Keras.
-    fixed = {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "KERAS_BACKEND": "tensorflow",
-    }
-    environment = {**os.environ, **fixed}
+    # A GPU that only some recipes would use takes no part, nor does another backend of Keras.
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
     child = subprocess.run(
         [sys.executable, "-m", "benchmarks.one", *words],
         cwd=HERE.parent, env=environment, capture_output=True, text=True,

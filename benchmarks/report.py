@@ -215,6 +215,7 @@ def _heading(rows, identity):
     dates = sorted({date.split()[0] for date in rows.date})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     used = ", ".join(f"{name} {v}" for name, v in versions.items())
+    rounds = rows["round"].nunique()
     busy = int((rows.load_percent > QUIET).sum())
     warning = (
         f"\n\n**Other programs took more than {QUIET} % of the processor before {busy} of these runs, "
@@ -223,7 +224,7 @@ def _heading(rows, identity):
     return (
         f"# Other people's recipes and ours\n\nMeasured on {when}: {machine['processor']}, "
         f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}. {used}.\n\n"
-        f"{rows['round'].nunique()} rounds, {len(rows)} runs. Before each run: a matrix product "
+        f"{rounds} round{'s' * (rounds > 1)}, {len(rows)} runs. Before each run: a matrix product "
         f"{spread([*rows.gflops])} GFLOP/s, other programs {spread([*rows.load_percent])} % of the "
         f"processor, load average {spread([*rows.load_average])}. A cell is the median over the "
         "rounds, and in brackets the smallest and the largest; a ratio is taken within a round."

@@ -28,6 +28,7 @@ root_doc = "docs/index"
 include_patterns = [
     *("docs/*.md", "notebooks/*.ipynb", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
     *("coursework/README.md", "results/README.md", "benchmarks/README.md"),
+    "benchmarks/results/table.md",
 ]
 exclude_patterns = [".*", "build", "*.egg-info", "coursework/source"]
 

@@ -47,12 +47,10 @@ html_static_path = ["static"]
 html_favicon = "static/favicon.svg"
 html_extra_path = ["start"]  # index.html, which leads to docs/index.html
 html_css_files = ["site.css"]
-html_copy_source = True
 html_show_copyright = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_toc_level": 2,
-    "use_download_button": True,
     "use_fullscreen_button": False,
     "home_page_in_toc": True,
     "navbar_persistent": [],  # the search field is in the sidebar

@@ -126,7 +126,7 @@ def identity(runs: Sequence[Run]) -> dict:
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     settings = {name: f"{p.data} {p.code_size} {p.held_out}" for name, p in PEERS.items()}
     for name, ours in OURS.items():
-        settings[name] = f"{ours.model} {dict(ours.settings)} {[*ours.peers]}"
+        settings[name] = f"{ours.model} {dict(ours.settings)} {dict(ours.training)} {[*ours.peers]}"
         # Of the epochs only those that set a peer's time: else a longer list leaves the runs as they are.
         if any(PEERS[peer].as_long_as_ours for peer in ours.peers):
             settings[name] += f" {[*ours.epochs]}"

@@ -82,7 +82,7 @@ def _train_ours(ours, code_size, data, run):
     ae.model.fit = lambda *args, callbacks=(), **settings: fit(
         *args, callbacks=[*callbacks, stamp], **settings
     )
-    train(ae, data, epochs=run.epochs, seed=run.round, verbose=False)
+    train(ae, data, epochs=run.epochs, seed=run.round, verbose=False, **ours.training)
     seconds = time.perf_counter() - clock[0]
     x_hat = aelib.reconstruct(ae, data.x_test)
     epochs = [later - earlier for earlier, later in zip(clock, clock[1:], strict=False)]

@@ -19,12 +19,13 @@ class Peer(NamedTuple):
 
 
 class Ours(NamedTuple):
-    """aelib's builder and `aelib.train` with its defaults, on the data of the peers it faces."""
+    """aelib's builder and `aelib.train`, on the data of the peers it faces."""
 
     peers: Sequence[str]  # all with the same data, code size and held-out images
     model: str  # "dense" or "conv"
     settings: Mapping[str, Any]  # of the builder
     epochs: Sequence[int]  # each is a complete run, with a schedule of its own
+    training: Mapping[str, Any] = {}  # of `aelib.train`, where its defaults are not kept
 
 
 PEERS = {
@@ -44,7 +45,9 @@ OURS = {
     "dense-32": Ours(["keras-dense"], "dense", {}, (1, 2, 24)),
     "conv-128": Ours(["keras-conv"], "conv", {**CONV, "base_filters": 8}, (1, 2, 8)),
     "fashion-30": Ours(["geron"], "dense", {"hidden_units": [500]}, (1, 2, 4, 16)),
-    "fashion-64": Ours(["tensorflow"], "dense", {"hidden_units": [500]}, (1, 2, 5)),
+    "fashion-64": Ours(
+        ["tensorflow"], "dense", {"hidden_units": [400]}, (1, 2, 5), {"batch_size": 128}
+    ),
     "dense-30": Ours(["pytorch", "mlp", "pca"], "dense", {}, (1, 2, 8, 24)),
     "conv-30": Ours(["pytorch"], "conv", CONV, (1, 2, 9)),
     "cifar-64": Ours(["uva"], "conv", CONV, (1, 2, 4)),

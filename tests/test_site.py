@@ -175,10 +175,11 @@ def test_search_finds_principal_angles(site, served, watched, browser):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pages_are_accessible(theme, served, watched):
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_pages_are_accessible(theme, width, served, watched):
     from axe_playwright_python.sync_playwright import Axe
 
+    watched.set_viewport_size({"width": width, "height": 800})
     for name in ("docs/index", "notebooks/04_pca_comparison", "coursework/README"):
         watched.goto(f"{served}/{name}.html")
         watched.evaluate(

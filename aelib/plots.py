@@ -421,7 +421,7 @@ def grids(
             row, column, side = squares[i]
             corner, length = (left + column + inset, top + row + inset), side - 2 * inset
             frame = {"fill": False, "edgecolor": color, "linewidth": 2.5}
-            axis.add_patch(Rectangle(corner, length, length, **frame))
+            axis.add_patch(Rectangle(corner, length, length, **frame))  # type: ignore[arg-type]
     return show(figure, alt)
 
 

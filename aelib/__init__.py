@@ -19,6 +19,7 @@ _HOME = {
     "keras": "_quiet",
     "knn_accuracy": "metrics",
     "load_dataset": "data",
+    "multiply_adds": "costs",
     "principal_angles": "metrics",
     "reconstruct": "models",
     "record": "notebook",
@@ -29,7 +30,18 @@ _HOME = {
     "validation_split": "data",
 }
 _SUBMODULES = [
-    *("checks", "curves", "data", "explorer", "metrics", "models", "notebook", "pca", "plots"),
+    *(
+        "checks",
+        "costs",
+        "curves",
+        "data",
+        "explorer",
+        "metrics",
+        "models",
+        "notebook",
+        "pca",
+        "plots",
+    ),
     *("pretraining", "provenance", "sweep", "threads", "training"),
 ]
 __all__ = [*_HOME, *_SUBMODULES]
@@ -37,6 +49,7 @@ __all__ = [*_HOME, *_SUBMODULES]
 if TYPE_CHECKING:  # for editors and type checkers, which cannot follow __getattr__
     from aelib import (
         checks,
+        costs,
         curves,
         data,
         explorer,
@@ -53,6 +66,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow __getatt
     )
     from aelib._quiet import keras
     from aelib.checks import check_counts, check_rate
+    from aelib.costs import multiply_adds
     from aelib.curves import draw_curves
     from aelib.data import Dataset, DatasetUnavailable, load_dataset, validation_split
     from aelib.metrics import image_errors, knn_accuracy, principal_angles, squared_error

@@ -1,12 +1,14 @@
 """Figures of the series, each as a PNG with an alternative text. No TensorFlow needed."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from aelib.checks import (
     IMAGES,
@@ -23,6 +25,7 @@ from aelib.metrics import image_errors
 # Okabe & Ito's colours, which the colour-blind can tell apart: one for each method, everywhere.
 COLORS = {"PCA": "#E69F00", "logistic PCA": "#CC79A7", "dense": "#0072B2", "conv": "#009E73"}
 MARKERS = {"PCA": "s", "logistic PCA": "^", "dense": "o", "conv": "D"}
+FRAMES = ("#D55E00", "#0072B2", "#009E73")
 # Tol's muted colours and a grey, for up to ten classes: https://personal.sron.nl/~pault/
 CLASSES = (
     *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE"),
@@ -86,22 +89,71 @@ def reconstructions(x: np.ndarray, x_hat: Mapping[str, np.ndarray], count: int =
         for method, r in x_hat.items()
     }
     errors = {method: image_errors(x, r) for method, r in x_hat.items()}
-    rows = len(x_hat) + 1
-    figure, axes = plt.subplots(rows, len(x), figsize=(len(x), 1.3 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
-        axis.spines[:].set_visible(False)
-    for row, (label, batch) in enumerate({"original": x, **x_hat}.items()):
-        color = COLORS.get(label, "black")
-        axes[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", color=color)
-        for i in range(len(x)):
-            picture = np.clip(batch[i], 0, 1).squeeze()
-            axes[row, i].imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            if row:
-                axes[row, i].set_xlabel(f"{errors[label][i]:.1f}", fontsize=9, labelpad=2)
-    figure.text(0.5, 0.02, "number under each image: its squared error", ha="center", fontsize=9)
+    notes = {method: [f"{e:.1f}" for e in values] for method, values in errors.items()}
     means = "; ".join(f"{method}: mean error {e.mean():.1f}" for method, e in errors.items())
-    return show(figure, f"{len(x)} images and their reconstructions. {means}.")
+    return _draw_rows(
+        {"original": x, **x_hat},
+        f"{len(x)} images and their reconstructions. {means}.",
+        notes,
+        "number under each image: its squared error",
+    )
+
+
+def rows(
+    x: Mapping[str, np.ndarray], alt: str, notes: Mapping[str, Sequence[str]] | None = None
+) -> Image:
+    """Rows of images, each with its name at the left and, if given, a note under each image.
+
+    Args:
+        x: name -> images (n, height, width, channels), as many in each row; clipped to [0, 1].
+        alt: what the figure shows.
+        notes: name -> a text for each image of that row.
+
+    Raises:
+        ValueError: no rows, rows of different lengths, other shapes, NaN, notes for no row or of
+            another number, or no alternative text.
+    """
+    check_mapping(x, "x")
+    checked, count = {}, None
+    for name, batch in x.items():
+        checked[name] = check_finite(batch, f"images of '{name}'", (count or "n", *IMAGES[1:]))
+        count = len(checked[name])
+        _check_channels(checked[name].shape[-1])
+    for name, texts in (notes or {}).items():
+        if name not in x or len(texts) != count:
+            raise ValueError(f"notes for '{name}' need a row of that name, and {count} texts")
+    return _draw_rows(checked, alt, notes or {})
+
+
+def _draw_rows(batches, alt, notes, caption=""):
+    """Draw `rows`. Rows without notes stand close together, as one strip a row."""
+    lines = [1.28 if name in notes else 1.04 for name in batches]
+    count = len(next(iter(batches.values())))
+    foot = 0.3 * bool(caption)
+    height = sum(lines) + foot
+    figure, axes = plt.subplots(
+        len(batches), count, figsize=(count, height), squeeze=False,
+        gridspec_kw={
+            "height_ratios": lines, "hspace": 0.02, "wspace": 0.04,
+            "left": 0, "right": 1, "top": 1, "bottom": foot / height,
+        },
+    )  # fmt: skip
+    for row, (label, batch) in zip(axes, batches.items(), strict=True):
+        color = COLORS.get(label, "black")
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center", color=color)
+        for i, axis in enumerate(row):
+            picture = np.clip(batch[i], 0, 1).squeeze()
+            axis.imshow(
+                picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="equal"
+            )
+            axis.set_anchor("N")
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if label in notes:
+                axis.set_xlabel(notes[label][i], fontsize=9, labelpad=2)
+    if caption:
+        figure.text(0.5, 0, caption, ha="center", fontsize=9)
+    return show(figure, alt)
 
 
 def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequence[str]) -> Image:
@@ -145,9 +197,7 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
             linewidths=0,
             antialiased=False,
         )
-        low, high = np.quantile(code, [0.005, 0.995], axis=0)
-        margin = 0.05 * np.where(high > low, high - low, 1)
-        low, high = low - margin, high + margin
+        low, high = span(code, 0.005)
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         outside = int(((code < low) | (code > high)).any(axis=1).sum())
         if outside:
@@ -170,6 +220,23 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
     titles = ", ".join(map(str, codes))
     alt = f"Test images as points in the plane, one panel each: {titles}.{''.join(notes)}"
     return show(figure, alt)
+
+
+def span(codes: np.ndarray, outside: float) -> tuple[np.ndarray, np.ndarray]:
+    """The interval of each number of the codes, but for the share `outside` at each end.
+
+    A margin of a twentieth is added at both ends, and no interval is empty.
+
+    >>> span(np.array([[0.0, 7.0], [10.0, 7.0]]), 0.0)
+    (array([-0.5 ,  6.95]), array([10.5 ,  7.05]))
+
+    Args:
+        codes: (n, code size).
+        outside: 0 to less than 1/2.
+    """
+    low, high = np.quantile(codes, [outside, 1 - outside], axis=0)
+    margin = 0.05 * np.where(high > low, high - low, 1)
+    return low - margin, high + margin
 
 
 def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
@@ -231,9 +298,12 @@ def error_by_code_size(errors: Mapping[str, Mapping[int, float]], title: str) ->
 
 
 def architecture(ae, title: str = "") -> Image:
-    """Draw an autoencoder's layers as bars, whose heights grow with the layers' sizes.
+    """Draw an autoencoder's layers as boxes, to scale.
 
-    Bars stand for the layers that have weights, poolings and upsamplings; the code is marked.
+    Of a dense autoencoder a box is as high as its layer has units. With convolutions each box has
+    the volume of its layer's values: as high and as deep as the image has pixels on a side, as wide
+    as it has channels; a dense layer of n units is a sheet of height √n. The thinnest boxes are drawn
+    a little wider, so that they can be seen.
 
     Args:
         ae: Autoencoder, or anything with a Keras `.encoder` and `.decoder`.
@@ -243,37 +313,49 @@ def architecture(ae, title: str = "") -> Image:
         ValueError: `ae` has no encoder and decoder.
     """
     check_parts(ae, "encoder", "decoder")
-    shapes = [("input", ae.encoder.input_shape[1:])]
+    boxes = [("input", ae.encoder.input_shape[1:])]
     for part in (ae.encoder, ae.decoder):
         for layer in part.layers:
             kind = type(layer).__name__
             if kind not in ("Flatten", "Reshape", "InputLayer", "Cropping2D"):
-                shapes.append((kind.replace("2D", ""), layer.output.shape[1:]))
+                boxes.append((kind.replace("2D", ""), layer.output.shape[1:]))
     code = len([layer for layer in ae.encoder.layers if type(layer).__name__ != "Flatten"])
-    crowded = len(shapes) > 12
-    figure, axis = plt.subplots(figsize=(max(6.5, 0.75 * len(shapes)), 3.6))
-    for i, (kind, shape) in enumerate(shapes):
-        size = int(np.prod(shape))
-        height = np.log2(size + 1)
+    flat = all(len(shape) == 1 for _, shape in boxes[1:])
+    heights = np.array([math.prod(shape) if flat else _side(shape) for _, shape in boxes])
+    widths = np.array([1 if flat or len(shape) == 1 else shape[-1] for _, shape in boxes])
+    heights, widths = 4 * heights / heights.max(), np.maximum(widths / widths.max(), 0.12)
+    middles = np.cumsum(widths + 0.75) - widths / 2
+    figure, axis = plt.subplots(figsize=(max(6.5, 0.72 * middles[-1]), 3.8))
+    for i, (kind, shape) in enumerate(boxes):
         color = "#D55E00" if i == code else "#56B4E9" if i < code else "#BBBBBB"
-        axis.bar(i, height, 0.6, bottom=-height / 2, color=color)
+        axis.bar(middles[i], heights[i], widths[i], bottom=-heights[i] / 2, color=color)
         text = "×".join(map(str, shape))
-        if crowded:
-            text = text[::-1].replace("×", "×\n", 1)[::-1]
-        axis.text(i, height / 2 + 0.3, text, ha="center", va="bottom", fontsize=8)
-        if crowded:
-            axis.text(i, 0, kind, ha="center", va="center", rotation=90, fontsize=8)
-    axis.text(code, -np.log2(shapes[code][1][0] + 1) / 2 - 0.4, "code", ha="center", va="top")
-    axis.text((code - 1) / 2, -8.2, "encoder", ha="center", color="#1B6FA8")
-    axis.text((code + len(shapes)) / 2, -8.2, "decoder", ha="center", color="#555555")
-    axis.set(title=title, ylim=(-9, 9))
+        if not flat and len(shape) == 3:
+            text = f"{shape[0]}×{shape[1]}\n×{shape[2]}"
+        axis.text(middles[i], heights[i] / 2 + 0.08, text, ha="center", va="bottom", fontsize=8)
+        if not flat:
+            low = -heights[i] / 2 - 0.1
+            axis.text(middles[i], low, kind, ha="center", va="top", rotation=90, fontsize=7)
+    axis.text(middles[code], -heights[code] / 2 - 0.1 - (not flat), "code", ha="center", va="top")
+    bottom = -4.0 if not flat else -2.4
+    for name, part, color in (
+        ("encoder", middles[: code + 1], "#1B6FA8"),
+        ("decoder", middles[code + 1 :], "#555555"),
+    ):
+        axis.text(part.mean(), bottom, name, ha="center", color=color)
+    axis.set(title=title, ylim=(bottom - 0.1, 2.9), xlim=(0, middles[-1] + widths[-1] / 2 + 0.5))
     axis.axis("off")
-    listed = ", ".join("×".join(map(str, shape)) for _, shape in shapes)
+    listed = ", ".join("×".join(map(str, shape)) for _, shape in boxes)
     return show(figure, f"{title}. Layer sizes from input to output: {listed}.".lstrip(". "))
 
 
+def _side(shape):
+    """Side of the square with as many places as an image has pixels, or a layer units."""
+    return math.sqrt(math.prod(shape[:2] if len(shape) == 3 else shape))
+
+
 def interpolation(ae, x_from: np.ndarray, x_to: np.ndarray, steps: int = 9) -> Image:
-    """Decode points on the straight line between the codes of two images.
+    """Decode points on the straight line between the codes of two images; below, fade the pixels.
 
     Args:
         ae: Autoencoder.
@@ -286,11 +368,91 @@ def interpolation(ae, x_from: np.ndarray, x_to: np.ndarray, steps: int = 9) -> I
     from aelib.models import decode, encode  # here, since it starts TensorFlow
 
     steps = check_count(steps, "steps", least=2)
-    ends = [check_array(x, "x_from and x_to", IMAGES[1:]) for x in (x_from, x_to)]
-    start, end = encode(ae, np.stack(ends))
-    mix = np.linspace(0, 1, steps, dtype="float32")[:, None]
-    decoded = decode(ae, (1 - mix) * start + mix * end)
-    return images(decoded, f"{steps} images decoded between two codes.", columns=steps)
+    ends = np.stack([check_array(x, "x_from and x_to", IMAGES[1:]) for x in (x_from, x_to)])
+    mix = np.linspace(0, 1, steps, dtype="float32")
+    start, end = encode(ae, ends)
+    decoded = decode(ae, (1 - mix[:, None]) * start + mix[:, None] * end)
+    faded = np.multiply.outer(1 - mix, ends[0]) + np.multiply.outer(mix, ends[1])
+    return rows(
+        {"between\ntheir codes": decoded, "between\ntheir pixels": faded},
+        f"{steps} images decoded between two codes, and as many between the pixels of two images.",
+    )
+
+
+def grids(
+    numbers: Mapping[str, np.ndarray], marks: Sequence[Sequence[tuple[int, int, int]]], alt: str
+) -> Image:
+    """Tables of numbers as grids of cells side by side, in which squares that belong together are framed.
+
+    Args:
+        numbers: title -> table (rows, columns) of whole numbers, light for small, dark for large ones.
+        marks: for each colour a square a grid: its first row, first column, and side.
+        alt: what the figure shows.
+
+    Raises:
+        ValueError: tables of another shape, another number of squares, or no alternative text.
+    """
+    check_mapping(numbers, "numbers")
+    tables = {
+        name: check_finite(table, f"table '{name}'", ("rows", "columns"))
+        for name, table in numbers.items()
+    }
+    for squares in marks:
+        if len(squares) != len(tables):
+            raise ValueError(f"{len(tables)} grids need as many squares of a colour: {squares}")
+    lefts = np.cumsum([0, *(table.shape[1] + 1.5 for table in tables.values())])
+    height = max(len(table) for table in tables.values())
+    figure = plt.figure(figsize=(0.4 * lefts[-1], 0.4 * (height + 1)))
+    axis = figure.add_axes((0, 0, 1, 1), aspect="equal")
+    axis.set(xlim=(-0.1, lefts[-1] - 1.4), ylim=(height + 0.1, -0.9))
+    axis.axis("off")
+    for i, (title, table) in enumerate(tables.items()):
+        left, top = lefts[i], (height - len(table)) / 2
+        middle = left + table.shape[1] / 2
+        axis.text(middle, top - 0.2, title, ha="center", va="bottom", fontsize=10)
+        darkest = 2 * np.abs(table).max() or 1
+        for (row, column), value in np.ndenumerate(table):
+            x, y = left + column, top + row
+            shade = plt.get_cmap("Greys")(abs(value) / darkest)
+            axis.add_patch(Rectangle((x, y), 1, 1, facecolor=shade, edgecolor="#CCCCCC"))
+            text = f"{value:g}".replace("-", "−")
+            axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9)
+        for color, squares, inset in zip(FRAMES, marks, (0.0, 0.06, 0.12), strict=False):
+            row, column, side = squares[i]
+            corner, length = (left + column + inset, top + row + inset), side - 2 * inset
+            frame = {"fill": False, "edgecolor": color, "linewidth": 2.5}
+            axis.add_patch(Rectangle(corner, length, length, **frame))  # type: ignore[arg-type]
+    return show(figure, alt)
+
+
+def sheets(points: np.ndarray, surfaces: Mapping[str, np.ndarray], alt: str) -> Image:
+    """Points in space, and in each panel the surface that a method lays through them.
+
+    Args:
+        points: (n, 3).
+        surfaces: method -> points of its surface over a grid, (rows, columns, 3).
+        alt: what the figure shows.
+
+    Raises:
+        ValueError: other shapes, NaN, no surface, or no alternative text.
+    """
+    points = check_finite(points, "points", ("n", 3))
+    check_mapping(surfaces, "surfaces")
+    surfaces = {
+        method: check_finite(surface, f"surface of '{method}'", ("rows", "columns", 3))
+        for method, surface in surfaces.items()
+    }
+    figure = plt.figure(figsize=(4.6 * len(surfaces), 3.9), layout="constrained")
+    for i, (method, surface) in enumerate(surfaces.items(), 1):
+        axis = figure.add_subplot(1, len(surfaces), i, projection="3d")
+        axis.scatter(*points.T, s=4, color="#333333", linewidths=0)
+        axis.plot_surface(
+            *np.moveaxis(surface, -1, 0), alpha=0.45, color=COLORS.get(method, "#56B4E9")
+        )
+        axis.set(title=method, xticklabels=[], yticklabels=[], zticklabels=[])
+        axis.view_init(elev=22, azim=-35)
+        axis.set_box_aspect(np.ptp(points, axis=0))
+    return show(figure, alt)
 
 
 def _check_channels(channels):

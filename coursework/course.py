@@ -20,9 +20,14 @@ import nbformat
 
 import grader
 from aelib.checks import check_counts
+from sandbox import submission
 from submissions import find_notebooks, mend_cells, read_notebook, student_folders, student_number
 
 ASSIGNMENTS = sorted(path.stem for path in grader.COURSE.glob("source/*/*.ipynb"))
+NO_SANDBOX = (
+    "no sandbox: each submission runs with your rights. It can read, change and delete your files and "
+    "the gradebook, and use the network."
+)
 COLUMNS = (
     *("student", "assignment", "number", "status", "auto", "auto_max"),
     *("by_hand", "by_hand_max", "total", "total_max", "note"),
@@ -47,7 +52,9 @@ def release(folder: Path) -> None:
         print(folder / archive)
 
 
-def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
+def grade(
+    submissions: Path, folder: Path, jobs: int = 2, sandbox: str = "bubblewrap"
+) -> list[dict]:
     """Grade a folder of submissions; write grades.csv and the feedback pages.
 
     A submission that has not changed since the last call keeps its points, those given by hand
@@ -57,15 +64,18 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
         submissions: a folder a student, named as the student, with the notebooks in it.
         folder: nbgrader's course folder, with the results; made if need be.
         jobs: submissions graded at a time.
+        sandbox: in which each runs: "bubblewrap"; or "none", where it can do what the caller can.
 
     Returns:
         A row for each student and each assignment that anyone handed in. grades.csv has them, and
         those of earlier calls for other assignments.
 
     Raises:
-        ValueError: no folder of submissions, or none in it; `folder` holds something else.
+        ValueError: no folder of submissions, or none in it; `folder` holds something else; the
+            sandbox cannot work here. Nothing has run then.
     """
     check_counts(jobs=jobs)
+    submission.check(sandbox)
     students = student_folders(submissions)
     found = {student: find_notebooks(path, ASSIGNMENTS) for student, path in students.items()}
     handed_in = [name for name in ASSIGNMENTS if any(name in files for files in found.values())]
@@ -73,7 +83,8 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
         raise ValueError(f"no notebook of {', '.join(ASSIGNMENTS)} in the folders in {submissions}")
     if not (folder / "gradebook.db").exists():
         _refuse_foreign_files(folder, set())
-    grader.prepare(folder, handed_in)
+    grader.keep_gradebook(folder)
+    grader.prepare(folder, handed_in, sandbox)
 
     def row_of(task):
         student, name = task
@@ -88,7 +99,7 @@ def grade(submissions: Path, folder: Path, jobs: int = 2) -> list[dict]:
     with ThreadPoolExecutor(jobs) as pool:  # threads are enough: they wait for nbgrader
         rows = list(pool.map(row_of, [(student, name) for name in handed_in for student in found]))
         list(pool.map(grader.write_feedback, repeat(folder), handed_in))
-    _note_shared_numbers(rows)
+    _note_numbers(rows)
     _write_table(folder / "grades.csv", rows, handed_in)
     return rows
 
@@ -119,14 +130,20 @@ def _grade_one(folder, student, name, files, jobs):
     return row | grader.points(folder, student, name) | {"note": "; ".join(notes)[:500]}
 
 
-def _note_shared_numbers(rows):
-    """Say it in the notes where students of an assignment have the same number, but for 0."""
+def _note_numbers(rows):
+    """Say it in the notes where students of an assignment share a number, or one left it at 0.
+
+    Where all have 0, the class does without numbers, and nothing is said.
+    """
     numbers = Counter((row["assignment"], row.get("number")) for row in rows)
     for row in rows:
-        shared = numbers[row["assignment"], row.get("number")]
-        if row.get("number", "0") != "0" and shared > 1:
-            note = f"{shared} students have the number {row['number']}"
-            row["note"] = "; ".join(filter(None, [row["note"], note]))
+        name, number = row["assignment"], row.get("number")
+        note = ""
+        if number == "0" and any(n not in (None, "0") for other, n in numbers if other == name):
+            note = "the student number was left at 0"
+        elif number not in (None, "0") and numbers[name, number] > 1:
+            note = f"{numbers[name, number]} students have the number {number}"
+        row["note"] = "; ".join(filter(None, [row["note"], note]))
 
 
 def _write_table(table, rows, handed_in):
@@ -166,12 +183,19 @@ def main() -> int:
     command.add_argument("submissions", type=Path, help="a folder a student, with the notebooks")
     command.add_argument("--folder", type=Path, default=Path("grading"), help="for the results")
     command.add_argument("--jobs", type=int, default=2, help="submissions at a time")
+    command.add_argument(
+        "--sandbox",
+        default="bubblewrap",
+        help="bubblewrap, or none: for submissions that you trust",
+    )
     given = parser.parse_args()
     try:
         if given.command == "release":
             release(given.folder)
             return 0
-        rows = grade(given.submissions, given.folder, given.jobs)
+        if given.sandbox == "none":
+            print(NO_SANDBOX, file=sys.stderr)
+        rows = grade(given.submissions, given.folder, given.jobs, given.sandbox)
     except (ValueError, OSError) as error:
         print(f"course.py: {error}", file=sys.stderr)
         return 2

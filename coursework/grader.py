@@ -7,8 +7,10 @@ assignments, then submitted/, autograded/ and feedback/, and the points in grade
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
@@ -22,8 +24,11 @@ COURSE = Path(__file__).resolve().parent
 CELL_LIMIT = 60  # seconds a cell
 PATIENCE = 300  # seconds a submission
 LONGEST = 2_000_000  # characters of a cell's outputs
-# What another try mends: two kernels that took the same port, two writers at one time.
-PASSING = ("Kernel didn't respond", "Kernel died before", "database is locked")
+PASSING = ("database is locked",)  # two writers at one time: another try mends it
+# A page with this in its head runs no script, whatever a student wrote into it.
+NO_SCRIPT = (
+    """<meta http-equiv="Content-Security-Policy" content="script-src 'none'; object-src 'none'">"""
+)
 # Errors that a teacher hears of wherever they are; others are what the tests are there for.
 SERIOUS = ("CellTimeoutError", "SyntaxError", "IndentationError", "TabError")
 # jsonschema, which nbgrader imports, builds a parser of web addresses at each start. That takes a
@@ -33,10 +38,19 @@ sys.modules["rfc3987_syntax"] = None
 runpy.run_module("nbgrader", run_name="__main__")"""
 
 
-def prepare(folder: Path, names: list[str]) -> None:
-    """Make `folder` an nbgrader course with today's version of the assignments `names`."""
+def prepare(folder: Path, names: list[str], sandbox: str = "bubblewrap") -> None:
+    """Make `folder` an nbgrader course with today's version of the assignments `names`.
+
+    Args:
+        folder: of the course.
+        names: assignments.
+        sandbox: in which submissions run, "bubblewrap" or "none"; the Formgrader keeps to it, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(COURSE / "nbgrader_config.py", folder)
+    config = (COURSE / "nbgrader_config.py").read_text(encoding="utf-8")
+    found = f"import sys\n\nsys.path.insert(0, {str(COURSE)!r})\n"
+    chosen = f"c.SandboxedExecute.sandbox = {sandbox!r}\n"
+    (folder / "nbgrader_config.py").write_text(found + config + chosen, encoding="utf-8")
     for name in names:
         path = Path("source", name, f"{name}.ipynb")
         text = (COURSE / path).read_text(encoding="utf-8")
@@ -51,6 +65,17 @@ def prepare(folder: Path, names: list[str]) -> None:
         problem = run_nbgrader(folder, "generate_assignment", name, "--force")
         if problem:
             raise ValueError(f"nbgrader cannot release {name}: {problem}")
+
+
+def keep_gradebook(folder: Path) -> None:
+    """Copy the gradebook to gradebook-before.db, as it was before this grading."""
+    gradebook, copy = folder / "gradebook.db", folder / "gradebook-before.db"
+    if gradebook.exists():
+        part = copy.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with closing(sqlite3.connect(gradebook)) as old, closing(sqlite3.connect(part)) as new:
+            old.backup(new)
+        os.replace(part, copy)
 
 
 def student_version(folder: Path, name: str) -> Path:
@@ -73,7 +98,7 @@ def autograde(folder: Path, student: str, name: str, notebook: NotebookNode, job
     submitted.parent.mkdir(parents=True, exist_ok=True)
     submitted.write_text(text, encoding="utf-8")
     arguments = ["autograde", name, "--student", student, "--force"]
-    arguments += [f"--Execute.timeout={CELL_LIMIT}"]
+    arguments += [f"--SandboxedExecute.timeout={CELL_LIMIT}"]
     for _ in range(3):
         problem = run_nbgrader(folder, *arguments, jobs=jobs, patience=PATIENCE)
         if not any(cause in problem for cause in PASSING):
@@ -145,8 +170,12 @@ def points(folder: Path, student: str, name: str) -> dict:
 
 
 def write_feedback(folder: Path, name: str) -> None:
-    """Write the feedback pages of the assignment `name`, of all students."""
+    """Write the feedback pages of the assignment `name`, of all students, which run no script."""
     run_nbgrader(folder, "generate_feedback", name, "--force")
+    for page in folder.glob(f"feedback/*/{name}/*.html"):
+        text = page.read_text(encoding="utf-8")
+        if NO_SCRIPT not in text:
+            page.write_text(text.replace("<head>", f"<head>{NO_SCRIPT}", 1), encoding="utf-8")
 
 
 def run_nbgrader(
@@ -158,12 +187,12 @@ def run_nbgrader(
         "", or in one line what went wrong.
     """
     # nbgrader reads nbgrader_config.py in the folder that it is started in. PATH is as in an
-    # activated environment, for notebooks that start programs.
+    # activated environment, for programs that it starts.
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     process = subprocess.Popen(
         [sys.executable, "-c", START, *arguments],
         cwd=folder,
-        env={**os.environ, **share(jobs), "PATH": path},
+        env={**os.environ, **share(jobs), "PATH": path, "PYTHONDONTWRITEBYTECODE": ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -172,7 +201,7 @@ def run_nbgrader(
     try:
         log, _ = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
-        # The kernel is a session of its own and may ignore signals: it would outlive nbgrader.
+        # A submission is a session of its own and may ignore signals: it would outlive nbgrader.
         for child in [*psutil.Process(process.pid).children(recursive=True), process]:
             child.kill()
         process.communicate()
@@ -183,4 +212,5 @@ def run_nbgrader(
     # learnt from the last line that names an exception.
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
-    return (raised or lines or ["nbgrader failed"])[-1][:300]
+    last = (raised or lines or ["nbgrader failed"])[-1][:300]
+    return last.removeprefix("sandbox.submission.SubmissionEndedError: ")

@@ -1,8 +1,15 @@
 from pathlib import Path
 
+from nbconvert.preprocessors import ClearMetadataPreprocessor
+from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, SaveAutoGrades
+
+from sandbox.execute import SandboxedExecute
+
 c = get_config()  # noqa: F821
 root = Path(__file__).resolve().parent
 c.CourseDirectory.db_url = f"sqlite:///{root}/gradebook.db?timeout=60"
-c.Execute.timeout = 60  # seconds a cell, where the Formgrader grades; course.py passes its own
-c.Execute.iopub_timeout = 30  # seconds for a cell's outputs to arrive after its end
+# In place of nbgrader's own step, which runs answers and tests in one kernel.
+c.Autograde.autograde_preprocessors = [
+    *(SandboxedExecute, ClearMetadataPreprocessor, LimitOutput, SaveAutoGrades, CheckCellMetadata)
+]
 c.LimitOutput.max_lines = 200

@@ -38,7 +38,7 @@ def test_papermill_reads_typed_and_explained_parameters(path):
     parameters = papermill.inspect_notebook(path)
     assert {"dataset", "code_size", "epochs", "seed"} <= set(parameters)
     for parameter in parameters.values():
-        assert parameter["inferred_type_name"] in ("str", "int", "float", "list")
+        assert parameter["inferred_type_name"] in ("str", "int", "float", "bool", "list")
         assert parameter["help"]
     assert parameters["dataset"]["default"] == '"mnist"'
 

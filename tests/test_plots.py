@@ -231,3 +231,74 @@ def test_what_has_no_points_between_is_refused(wrong, message, refused):
 def test_only_an_autoencoder_has_an_architecture(refused):
     with refused("ae must be an Autoencoder, as dense_autoencoder gives it, not Sequential"):
         plots.architecture(aelib.dense_autoencoder((8, 6, 1), [], 2).model)
+
+
+def test_rows_have_names_and_notes(tiny):
+    x = tiny.x_test[:3]
+    bare = _check(plots.rows({"original": x, "again": x}, "Two rows."), "Two rows.")
+    noted = _check(plots.rows({"original": x, "again": x}, "Two.", {"again": ["1", "2", "3"]}))
+    assert noted.shape[0] > bare.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "notes", "message"),
+    [
+        ({}, None, "x must be a dictionary with an entry or more, not {}"),
+        ({"a": np.zeros((2, 4, 4, 1)), "b": np.zeros((3, 4, 4, 1))}, None, r"of 'b' must have"),
+        ({"a": None}, None, "images of 'a' must have shape"),
+        ({"a": np.zeros((2, 4, 4, 2))}, None, "only images of 1, 3 or 4 channels"),
+        ({"a": np.zeros((2, 4, 4, 1))}, {"a": ["1"]}, "notes for 'a' need a row .* and 2 texts"),
+        ({"a": np.zeros((2, 4, 4, 1))}, {"b": ["1", "2"]}, "notes for 'b' need a row"),
+    ],
+)
+def test_rows_that_cannot_be_drawn_are_refused(x, notes, message, refused):
+    with refused(message):
+        plots.rows(x, "Rows.", notes)
+
+
+def test_a_dense_network_is_drawn_to_scale():
+    pixels = _check(plots.architecture(aelib.dense_autoencoder((8, 8, 1), [128], 16)))
+
+    def height(color):
+        wanted = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        there = (np.abs(pixels[..., :3] - wanted).max(axis=-1) < 0.02).sum(axis=0)
+        return there.max()
+
+    assert height("#56B4E9") == pytest.approx(8 * height("#D55E00"), rel=0.05)  # 128 units and 16
+
+
+def test_grids_frame_what_belongs_together():
+    numbers = {"in": np.arange(12.0).reshape(3, 4), "out": np.ones((2, 2))}
+    marks = [((0, 0, 2), (0, 0, 1)), ((1, 1, 2), (1, 1, 1))]
+    framed = _check(plots.grids(numbers, marks, "Two windows."), "Two windows.")
+    plain = _check(plots.grids(numbers, [], "No window."))
+    frame = np.array([0xD5, 0x5E, 0x00]) / 255
+
+    def count(picture):
+        return (np.abs(picture[..., :3] - frame).max(axis=-1) < 0.02).sum()
+
+    assert count(framed) > 500 > count(plain)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "marks", "message"),
+    [
+        ({"a": np.zeros(3)}, [], r"table 'a' must have shape \(rows, columns\), not \(3,\)"),
+        ({"a": np.zeros((2, 2))}, [((0, 0, 1), (0, 0, 1))], "1 grids need as many squares"),
+        ({}, [], "numbers must be a dictionary"),
+    ],
+)
+def test_grids_that_cannot_be_drawn_are_refused(numbers, marks, message, refused):
+    with refused(message):
+        plots.grids(numbers, marks, "Grids.")
+
+
+def test_sheets_have_a_panel_for_each_surface(refused):
+    points, surface = np.random.default_rng(0).random((20, 3)), np.random.default_rng(1).random
+    one = _check(plots.sheets(points, {"PCA": surface((4, 5, 3))}, "A sheet."), "A sheet.")
+    two = _check(plots.sheets(points, {"PCA": surface((4, 5, 3)), "b": surface((3, 3, 3))}, "B"))
+    assert two.shape[1] > 1.5 * one.shape[1]
+    with refused(r"surface of 'PCA' must have shape \(rows, columns, 3\), not \(4, 5, 2\)"):
+        plots.sheets(points, {"PCA": surface((4, 5, 2))}, "A sheet.")
+    with refused(r"points must have shape \(n, 3\), not \(20, 2\)"):
+        plots.sheets(points[:, :2], {"PCA": surface((4, 5, 3))}, "A sheet.")

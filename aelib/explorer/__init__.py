@@ -21,7 +21,7 @@ import PIL.Image
 from aelib.checks import check_count, check_mapping, check_parts
 from aelib.data import Dataset, check_dataset
 from aelib.models import Autoencoder, check_fits, decode, encode
-from aelib.plots import CLASSES, show
+from aelib.plots import CLASSES, show, span
 
 HERE = Path(__file__).parent
 ACTIVATIONS = ("linear", "relu", "sigmoid", "silu", "tanh")  # those of explorer.js
@@ -72,7 +72,7 @@ def explore(models: Mapping[str, Autoencoder], data: Dataset, images: int = 240)
     methods, grids = [], {}
     for name, ae in _checked(models, x, 2).items():
         codes = encode(ae, x)
-        low, high = _limits(codes)
+        low, high = span(codes, 0.02)
         labels = data.y_test[: len(x)]
         middles = [_middle(codes[labels == label]) for label in range(len(data.class_names))]
         methods.append(
@@ -116,7 +116,7 @@ def draw(models: Mapping[str, Autoencoder], data: Dataset, images: int = 40) -> 
     methods, rows = [], [("original", data.x_test[:10])]
     for name, ae in _checked(models, x, None).items():
         codes = encode(ae, data.x_test[:2000])
-        low, high = _limits(codes, 0.002)
+        low, high = span(codes, 0.002)
         methods.append(
             {
                 "name": str(name),
@@ -267,13 +267,6 @@ def _picture(panels, alt, columns=2):
     picture = PIL.Image.open(io.BytesIO(show(figure, alt).data)).convert("RGB")
     # Few colours: it stands in the page a second time, in base64.
     return _png(picture.quantize(16 if panels[0][1].shape[-1] == 1 else 256))
-
-
-def _limits(codes, outside=0.02):
-    """The span of each number of the codes, but for the share `outside` at each end; never empty."""
-    low, high = np.quantile(codes, [outside, 1 - outside], axis=0)
-    margin = 0.05 * np.where(high > low, high - low, 1)
-    return low - margin, high + margin
 
 
 def _middle(codes):

@@ -229,13 +229,13 @@ def test_a_class_of_twelve_is_graded_in_one_command(
     assert course.main() == 0
     printed = capsys.readouterr().out
     assert printed.endswith(f"10 graded, 2 not: {tmp_path / 'out' / 'grades.csv'}\n")
-    assert f"cem  {PS1}  to grade by hand  20/24 and 0/5 by hand\n" in printed
+    assert f"cem  {PS1}  to grade by hand  19/24 and 0/5 by hand\n" in printed
     with (tmp_path / "out" / "grades.csv").open(newline="") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert set(rows) == set(notebooks)
 
     all_points = sum(_points(PS1).values())
-    lost = {"cem": 4, "endless": 3, "syntax": 3, "changed": 3, "huge": 3}
+    lost = {"cem": 5, "endless": 3, "syntax": 3, "changed": 3, "huge": 3}
     for student, row in rows.items():
         if student in ("missing", "crash"):
             assert row["status"] == "not graded"
@@ -295,7 +295,7 @@ def test_what_cannot_be_interrupted_is_killed_and_graded_anew(
         (row,) = course.grade(tmp_path / "in", tmp_path / "out", sandbox=sandbox)
         assert (row["status"], row["note"]) == ("not graded", note)
     left = []
-    for process in psutil.process_iter():
+    for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             left += [process.pid] if "worker.py" in " ".join(process.cmdline()) else []
     assert not left

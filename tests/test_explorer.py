@@ -360,6 +360,9 @@ def lab(tmp_path):
         time.sleep(0.5)
     yield folder, address, environment
     server.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        server.wait(20)
+    server.kill()
     server.wait()
 
 

@@ -3,6 +3,7 @@
 SUBMISSIONS = {
     "flips and rounds down": {
         "loses": [
+            "ps3-shapes-test",
             "ps3-convolve-test",
             "ps3-convolve-hidden",
             "ps3-shapes-hidden",
@@ -26,7 +27,7 @@ SUBMISSIONS = {
         },
     },
     "spread over everything": {
-        "loses": ["ps3-grow-hidden", "ps3-diagnose-hidden", "ps3-shift-hidden"],
+        "loses": ["ps3-grow-test", "ps3-grow-hidden", "ps3-diagnose-hidden", "ps3-shift-hidden"],
         "cells": {
             # cuts at the upper and left end
             "ps3-grow": '''def grow(x, height, width):
@@ -48,6 +49,7 @@ SUBMISSIONS = {
     },
     "forgot biases, mended the output only": {
         "loses": [
+            "ps3-mended-test",
             "ps3-weights-test",
             "ps3-weights-hidden",
             "ps3-count-test",
@@ -88,6 +90,9 @@ def mended(x, seed):
     },
     "hard coded": {
         "loses": [
+            "ps3-grow-test",
+            "ps3-shapes-test",
+            "ps3-weights-test",
             "ps3-convolve-hidden",
             "ps3-shapes-hidden",
             "ps3-grow-hidden",

@@ -40,21 +40,6 @@ def measure(run: Run, seconds: float = 0.0) -> dict:
     }
 
 
-def multiply_adds(layer) -> int:
-    """Multiplications with a weight that one image needs on its way through a layer or model.
-
-    A transposed convolution uses its kernel once for each pixel that comes in, a convolution once for
-    each that goes out.
-    """
-    if hasattr(layer, "layers"):
-        return sum(map(multiply_adds, layer.layers))
-    kind = type(layer).__name__
-    if kind not in ("Dense", "Conv2D", "Conv2DTranspose"):
-        return 0
-    shape = layer.input.shape if kind == "Conv2DTranspose" else layer.output.shape
-    return math.prod(layer.kernel.shape) * math.prod(shape[1:-1])
-
-
 def _load(peer):
     """The peer's data set without the images it holds out, and those images."""
     data, n = aelib.load_dataset(peer.data), peer.held_out
@@ -87,7 +72,7 @@ def _train_ours(ours, code_size, data, run):
     x_hat = aelib.reconstruct(ae, data.x_test)
     epochs = [later - earlier for earlier, later in zip(clock, clock[1:], strict=False)]
     # Two operations a multiply-add; the backward pass needs about twice what the forward pass does.
-    flops = 2 * 3 * multiply_adds(ae.model) * len(data.x_train)
+    flops = 2 * 3 * aelib.multiply_adds(ae) * len(data.x_train)
     return Result(x_hat, ae.model.count_params(), seconds, epochs), flops
 
 

@@ -11,7 +11,7 @@ import pytest
 import aelib
 from benchmarks import __main__ as command
 from benchmarks import recipes, report
-from benchmarks.one import measure, multiply_adds
+from benchmarks.one import measure
 from benchmarks.plan import OURS, PEERS, Ours, Peer, Run, order
 
 
@@ -187,18 +187,6 @@ def test_missing_torch_is_one_line(folder, monkeypatch, capsys):
 def test_a_failed_run_says_which_and_why():
     with pytest.raises(RuntimeError, match="^nothing in round 1 failed: KeyError: 'nothing'$"):
         command.run_alone(Run(1, "nothing"), 0.0)
-
-
-def test_multiply_adds_of_small_networks():
-    dense = aelib.dense_autoencoder((8, 6, 1), hidden_units=[5], code_size=2)
-    assert multiply_adds(dense.model) == 48 * 5 + 5 * 2 + 2 * 5 + 5 * 48
-    conv = aelib.conv_autoencoder((8, 6, 1), num_blocks=1, code_size=2, base_filters=4)
-    down = 9 * 1 * 4 * 48 + 9 * 4 * 4 * 48 + 48 * 2  # at 8x6 pixels, then from 4x3x4 to the code
-    up = 2 * 48 + 2 * 9 * 4 * 4 * 12 + 9 * 4 * 1 * 48  # at 4x3 pixels, the last at 8x6
-    assert multiply_adds(conv.model) == down + up
-    strided = aelib.keras.layers.Conv2DTranspose(2, 3, strides=2, padding="same")
-    model = aelib.keras.Sequential([aelib.keras.Input((4, 4, 3)), strided])
-    assert multiply_adds(model) == 9 * 3 * 2 * 16  # 16 pixels come in, 64 go out
 
 
 def test_ours_is_measured(tiny, monkeypatch):

@@ -134,7 +134,7 @@ def _collect_binds(node, binds):
 
 @contextlib.contextmanager
 def _alarm(seconds):
-    """Raise a TimeoutError after so many seconds; in the main thread of a process."""
+    """Raise an ExaminerTimeoutError after so many seconds; in the main thread of a process."""
 
     def ring(*_):
         raise ExaminerTimeoutError(f"not done after {seconds:g} s")

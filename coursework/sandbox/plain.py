@@ -8,6 +8,7 @@ Keras's own layers. Both sides use this module; only `receive` and `decode` need
 import json
 import math
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -163,8 +164,6 @@ class Unusable:
 
 def _encode_keras(value):
     """A network, a pair of them, or a tensor; None for anything else, or where Keras is not loaded."""
-    import sys
-
     if "keras" not in sys.modules:
         return None
     from aelib import Autoencoder, keras

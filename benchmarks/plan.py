@@ -51,6 +51,7 @@ OURS = {
     "dense-30": Ours(["pytorch", "mlp", "pca"], "dense", {}, (1, 2, 8, 24)),
     "conv-30": Ours(["pytorch"], "conv", CONV, (1, 2, 9)),
     "cifar-64": Ours(["uva"], "conv", CONV, (1, 2, 4)),
+    "cifar-64-dense": Ours(["uva"], "dense", {"hidden_units": []}, (1, 3), {"batch_size": 32}),
 }
 
 
@@ -65,7 +66,7 @@ class Run(NamedTuple):
 def order(rounds: int, only: Sequence[str] = ()) -> list[Run]:
     """All runs: in each round the peers and ours in turn.
 
-    Ours follows the peers that it faces, except one that lasts as long as ours did.
+    Ours follows the peers that it faces, except one that lasts as long as ours did: it ends the round.
 
     >>> [run.name for run in order(1, ["tensorflow"])]
     ['tensorflow', 'fashion-64', 'fashion-64', 'fashion-64']
@@ -83,11 +84,12 @@ def order(rounds: int, only: Sequence[str] = ()) -> list[Run]:
         raise ValueError(f"no recipe {unknown[0]!r}: choose from {', '.join(PEERS)}")
     runs = []
     for number in range(1, rounds + 1):
+        last = []
         for name, ours in OURS.items():
             peers = [p for p in ours.peers if not only or p in only]
             if peers:
                 own = [Run(number, name, epochs) for epochs in ours.epochs]
-                first = [Run(number, p) for p in peers if not PEERS[p].as_long_as_ours]
-                last = [Run(number, p) for p in peers if PEERS[p].as_long_as_ours]
-                runs += [*first, *own, *last]
+                runs += [Run(number, p) for p in peers if not PEERS[p].as_long_as_ours] + own
+                last += [Run(number, p) for p in peers if PEERS[p].as_long_as_ours]
+        runs += last
     return [*dict.fromkeys(runs)]  # a peer that two of ours face runs once a round

@@ -23,7 +23,11 @@ from aelib.checks import check_counts
 from sandbox import submission
 from submissions import find_notebooks, mend_cells, read_notebook, student_folders, student_number
 
-ASSIGNMENTS = sorted(path.stem for path in grader.COURSE.glob("source/*/*.ipynb"))
+# The project comes last.
+ASSIGNMENTS = sorted(
+    (path.stem for path in grader.COURSE.glob("source/*/*.ipynb")),
+    key=lambda name: (name == "project", name),
+)
 NO_SANDBOX = (
     "no sandbox: each submission runs with your rights. It can read, change and delete your files and "
     "the gradebook, and use the network."

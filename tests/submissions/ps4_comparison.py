@@ -10,6 +10,7 @@ SUBMISSIONS = {
             "ps4-reading-test",
             "ps4-entropy-test",
             "ps4-entropy-hidden",
+            "ps4-logistic-test",
         ],
         "cells": {
             "ps4-angle": """def largest_angle(a, b):
@@ -66,6 +67,7 @@ aelib.train(linear, data, verbose=False)""",
             "ps4-size-hidden",
             "ps4-few-hidden",
             "ps4-entropy-hidden",
+            "ps4-logistic-test",
         ],
         "cells": {
             "ps4-angle": """def largest_angle(a, b):

@@ -10,7 +10,7 @@ SANDBOX ?= bubblewrap
 QUIETLY := --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: notebooks test quick lint publish site benchmark lab assignments grade clean
+.PHONY: notebooks test quick lint publish results site benchmark lab assignments grade clean
 
 notebooks: .venv/installed  ## run the series; executed copies go to build/
 	$(BIN)/python tools/publish.py --into build $(SERIES)
@@ -29,6 +29,13 @@ lint: .venv/tools  ## style and types
 
 publish: .venv/installed  ## make publish NOTEBOOKS="a.ipynb b.ipynb": replace them by executed ones
 	$(BIN)/python tools/publish.py $(NOTEBOOKS)
+
+results: .venv/installed  ## the published tables, from results/NOTEBOOK/plan.csv; it goes on where it was stopped
+	for plan in results/*/plan.csv; do \
+	  name=$$(basename $$(dirname $$plan)); \
+	  $(BIN)/python -m aelib.sweep notebooks/$$name.ipynb --plan $$plan -o build/results/$$name --jobs 1 && \
+	  cp build/results/$$name/results.csv build/results/$$name/machine.json results/$$name/ || exit 1; \
+	done
 
 site: .venv/installed  ## the published notebooks and the guides as pages, in build/site/
 	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e ".[site]"

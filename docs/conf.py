@@ -29,6 +29,7 @@ include_patterns = [
     *("docs/*.md", "notebooks/*.ipynb", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
     *("coursework/README.md", "results/README.md", "benchmarks/README.md"),
     "benchmarks/results/table.md",
+    "benchmarks/results/parts.md",
 ]
 exclude_patterns = [".*", "build", "*.egg-info", "coursework/source"]
 
@@ -59,8 +60,13 @@ repository = os.environ.get("AELIB_REPOSITORY_URL")
 if repository:
     html_theme_options |= {
         "repository_url": repository,
+        "repository_branch": "main",
         "use_repository_button": True,
-        "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+        # Binder installs environment.yml, and with it aelib, without which no notebook runs.
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        },
     }
 
 

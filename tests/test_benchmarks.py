@@ -10,7 +10,7 @@ import pytest
 
 import aelib
 from benchmarks import __main__ as command
-from benchmarks import recipes, report
+from benchmarks import parts, recipes, report
 from benchmarks.one import measure
 from benchmarks.plan import OURS, PEERS, Ours, Peer, Run, order
 
@@ -250,3 +250,37 @@ def test_torch_recipes():
     assert longer.seconds >= 3 * result.seconds + 0.3
     assert aelib.squared_error(data.x_test, longer.x_hat) < 3072 / 12 * 1.5  # noise has 3072 / 12
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def part_runs(tmp_path, monkeypatch):
+    """`parts.main` with faked runs into a folder; a run of "relu" fails."""
+
+    def run_alone(number, name, model):
+        if name == "relu":
+            raise RuntimeError(f"relu, {model}, in round {number} failed: ValueError: no")
+        wide = 4 if name == "32-filters" else 1
+        own = {"seconds": 2.0 * wide * number, "flops": 10**11 * wide}
+        return {"round": number, "part": name, "model": model, **own}
+
+    conditions = {"date": "2026-11-01 12:00 UTC", "processor": "P", "cores": 2, "gflops": 100.0}
+    monkeypatch.setattr(parts, "conditions", lambda: conditions | {"load_percent": 1.0})
+    monkeypatch.setattr(parts, "run_alone", run_alone)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return lambda *arguments: parts.main(["--output", str(tmp_path / "out"), *arguments])
+
+
+def test_a_part_is_compared_for_the_same_work_and_in_its_round(part_runs, tmp_path):
+    assert part_runs("--rounds", "2", "--only", "32-filters", "still") == 0
+    text = (tmp_path / "out" / "parts.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| 32 filters")]
+    assert [cell.strip() for cell in lines[0].split("|")[2:4]] == ["1", "3 (2–4)"]
+    assert text.count("| the recipe as it is") == text.count("| images stay in place") == 2
+
+
+def test_a_part_that_fails_leaves_what_was_finished(part_runs, tmp_path, capsys):
+    assert part_runs("--rounds", "1", "--only", "still", "relu") == 1
+    assert "benchmarks.parts: relu, dense, in round 1 failed" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "out" / "parts.csv").part.tolist() == ["recipe", "still"]
+    assert part_runs("--only", "speed") == 2
+    assert "no part 'speed': choose from recipe, " in capsys.readouterr().err

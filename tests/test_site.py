@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 GUIDES = [
     *("docs/index", "docs/reference", "README", "CHANGELOG", "CONTRIBUTING"),
     *("coursework/README", "results/README", "benchmarks/README", "benchmarks/results/table"),
+    "benchmarks/results/parts",
 ]
 # The rules of WCAG 2.1 AA. axe's own fetching of styles misses one and leaves an error in the console.
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
@@ -73,6 +75,20 @@ def parsed(site):
         for path in sorted(site.rglob("*.html"))
         if "_static" not in path.parts and "_downloads" not in path.parts
     }
+
+
+def test_a_repository_gives_each_notebook_a_launch_button(site, tmp_path):
+    command = [sys.executable, "-m", "sphinx", "-q", "-c", "docs", "-d", str(tmp_path / "doctrees")]
+    command += ["-D", "include_patterns=docs/index.md,notebooks/one_run.ipynb", ".", str(tmp_path)]
+    address = "https://github.com/someone/autoencoders"
+    environment = {**os.environ, "AELIB_REPOSITORY_URL": address}
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    page = "notebooks/one_run.html"
+    launch = "https://mybinder.org/v2/gh/someone/autoencoders/main"
+    with_address, without = ((folder / page).read_text("utf-8") for folder in (tmp_path, site))
+    assert launch in with_address
+    assert address in with_address
+    assert "mybinder" not in without
 
 
 def test_no_page_is_missing_or_large(site):

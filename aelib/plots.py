@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -19,6 +20,7 @@ from aelib.checks import (
     check_list,
     check_mapping,
     check_parts,
+    check_rate,
 )
 from aelib.metrics import image_errors
 
@@ -206,12 +208,16 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
                 0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes
             )
             notes.append(f" {title}: {note}.")
+        taken: list[np.ndarray] = []
         for label, name in enumerate(named):
             points = code[y == label]
             axis.scatter([], [], s=4, color=palette[label], label=name)
-            if len(points):
+            place = np.median(points, axis=0) if len(points) else high
+            # Where two classes have one middle, the second name would cover the first; both are in the legend.
+            near = any(np.all(abs(place - other) < 0.05 * (high - low)) for other in taken)
+            if len(points) and not near:
+                taken.append(place)
                 box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
-                place = np.median(points, axis=0)
                 axis.annotate(name, place, ha="center", va="center", fontsize=9, bbox=box)
         axis.set(title=title, xlabel="first number of the code", ylabel="second number")
     if len(named):
@@ -274,27 +280,113 @@ def error_by_code_size(errors: Mapping[str, Mapping[int, float]], title: str) ->
     Raises:
         ValueError: no dictionary of dictionaries, code sizes below 1, or errors that are no numbers.
     """
+    _check_errors(errors)
+    for method, points in errors.items():
+        check_list([*points], f"code sizes of '{method}'")
+    sizes = sorted({size for points in errors.values() for size in points})
+    return _draw_errors(errors, title, "code size, numbers per image", sizes)
+
+
+def error_by_seconds(errors: Mapping[str, Mapping[float, float]], title: str) -> Image:
+    """Squared error against seconds of training on two log axes.
+
+    Args:
+        errors: method -> {seconds: E}, one line a method, a mark a training.
+        title: of the figure.
+
+    Raises:
+        ValueError: no dictionary of dictionaries, seconds that are not positive, or errors that are no
+            numbers.
+    """
+    _check_errors(errors)
+    for points in errors.values():
+        for seconds in points:
+            check_rate(seconds=seconds)
+    ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
+    return _draw_errors(errors, title, "seconds of training", ticks)
+
+
+def _check_errors(errors):
     check_mapping(errors, "errors")
     for method, points in errors.items():
         check_mapping(points, f"errors of '{method}'")
-        check_list([*points], f"code sizes of '{method}'")
-        check_array([*points.values()], f"errors of '{method}'", ("code sizes",))
+        check_array([*points.values()], f"errors of '{method}'", ("points",))
+
+
+def _draw_errors(errors, title, name, ticks):
+    """A line a method; of the ticks only those within the data."""
     figure, axis = plt.subplots(figsize=(7, 4))
     for method, points in errors.items():
         color, marker = COLORS.get(method), MARKERS.get(method, "o")
         axis.plot([*points], [*points.values()], color=color, marker=marker, label=method)
-    sizes = sorted({size for points in errors.values() for size in points})
     axis.set(title=title, xscale="log", yscale="log")
-    axis.set(xlabel="code size, numbers per image", ylabel="E, squared error per test image")
-    axis.set_xticks(sizes, [str(size) for size in sizes])
+    axis.set(xlabel=name, ylabel="E, squared error per test image")
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.set_xticks(ticks, [str(tick) for tick in ticks])
     axis.minorticks_off()
     _plain_log_ticks(axis)
     axis.legend()
     rows = "; ".join(
-        f"{method}: " + ", ".join(f"{e:.1f} at {size}" for size, e in points.items())
+        f"{method}: " + ", ".join(f"{e:.1f} at {x:.4g}" for x, e in points.items())
         for method, points in errors.items()
     )
     return show(figure, f"{title}. {rows}.")
+
+
+def error_maps(
+    maps: Mapping[str, Mapping[float, Mapping[float, float]]], rows: str, columns: str
+) -> Image:
+    """Squared error over two settings as tables of coloured cells, two panels side by side.
+
+    The colours are one log scale for all panels, from the smallest error to eight times that. An error
+    that is not finite is shown as "–".
+
+    Args:
+        maps: title -> {value of the first setting: {value of the second: E}}; the first goes upwards.
+        rows, columns: names of the two settings.
+
+    Raises:
+        ValueError: no maps, a map whose rows have other columns, or no finite error.
+    """
+    check_mapping(maps, "maps")
+    tables = {}
+    for title, lines in maps.items():
+        check_mapping(lines, f"map '{title}'")
+        names = [*next(iter(lines.values()))]
+        if any([*line] != names for line in lines.values()):
+            raise ValueError(f"the rows of map '{title}' must all have the columns {names}")
+        values = np.array([[*line.values()] for line in lines.values()], "float64")
+        tables[title] = [*lines], names, values
+    finite = np.concatenate([v[np.isfinite(v)] for *_, v in tables.values()])
+    if not len(finite):
+        raise ValueError("no error of the maps is a finite number")
+    norm = LogNorm(finite.min(), 8 * finite.min())
+    height = -(-len(tables) // 2)
+    figure, axes = plt.subplots(
+        height, min(2, len(tables)), squeeze=False, figsize=(10, 3.1 * height), layout="constrained"
+    )
+    for axis in axes.flat[len(tables) :]:
+        axis.axis("off")
+    lowest = []
+    for axis, (title, (high, wide, values)) in zip(axes.flat, tables.items(), strict=False):
+        picture = axis.imshow(values, norm=norm, cmap="viridis", origin="lower", aspect="auto")
+        for (i, j), e in np.ndenumerate(values):
+            text = "–" if not np.isfinite(e) else f"{e:.0f}" if e < 99.5 else ">99"
+            # The scale is dark at its lower end; the middle, in the logarithm, is where black reads better.
+            color = "white" if e < finite.min() * 8**0.55 else "black"
+            axis.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
+        axis.set_xticks(range(len(wide)), [f"{x:g}" for x in wide], fontsize=8)
+        axis.set_yticks(range(len(high)), [f"{x:g}" for x in high])
+        axis.set(title=title, xlabel=columns, ylabel=rows)
+        if np.isfinite(values).any():
+            i, j = np.unravel_index(np.nanargmin(values), values.shape)
+            lowest.append(f"{title}: {values[i, j]:.1f} at {high[i]:g} and {wide[j]:g}")
+    bar = figure.colorbar(picture, ax=axes, label="E, squared error per test image", shrink=0.5)
+    bar.ax.minorticks_off()
+    ticks = finite.min() * 2.0 ** np.arange(4)
+    bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
+    return show(figure, f"E over {rows} and {columns}. Lowest of each panel: {'; '.join(lowest)}.")
 
 
 def architecture(ae, title: str = "") -> Image:
@@ -420,8 +512,8 @@ def grids(
         for color, squares, inset in zip(FRAMES, marks, (0.0, 0.06, 0.12), strict=False):
             row, column, side = squares[i]
             corner, length = (left + column + inset, top + row + inset), side - 2 * inset
-            frame = {"fill": False, "edgecolor": color, "linewidth": 2.5}
-            axis.add_patch(Rectangle(corner, length, length, **frame))  # type: ignore[arg-type]
+            frame = Rectangle(corner, length, length, fill=False, edgecolor=color, linewidth=2.5)
+            axis.add_patch(frame)
     return show(figure, alt)
 
 

@@ -144,6 +144,38 @@ def test_learning_curves_and_code_sizes_state_their_numbers():
     _check(plots.learning_curves({"dense": [9.0, 4.0]}, "Blobs"), "Blobs", "dense: 9.0 to 4.0")
     errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {2: 25.0, 8: 7.5}}
     _check(plots.error_by_code_size(errors, "Blobs"), "PCA: 40.0 at 2", "7.5 at 8")
+    runs = {"PCA": {0.3: 40.0}, "dense": {9.51: 25.0, 130.2: 7.5}}
+    _check(
+        plots.error_by_seconds(runs, "Blobs"), "PCA: 40.0 at 0.3", "25.0 at 9.51", "7.5 at 130.2"
+    )
+
+
+def test_seconds_must_be_positive(refused):
+    with refused("seconds must be "):
+        plots.error_by_seconds({"PCA": {0: 3.0}}, "Blobs")
+
+
+def test_maps_of_error_name_their_lowest_points():
+    one = {0.5: {0.1: 30.0, 1: np.nan}, 2: {0.1: 8.0, 1: 200.0}}
+    words = "E over scale and rate", "a: 8.0 at 2 and 0.1", "b: 30.0 at 0.5 and 0.1"
+    pixels = _check(plots.error_maps({"a": one, "b": {0.5: {0.1: 30.0}}}, "scale", "rate"), *words)
+    assert pixels.shape[1] > 1000
+    _check(plots.error_maps({"a": one}, "scale", "rate"), "a: 8.0")
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({}, "maps must be a dictionary with an entry or more, not {}"),
+        ({"a": {}}, "map 'a' must be a dictionary with an entry or more, not {}"),
+        ({"a": {1: {1: 2.0}, 2: {3: 2.0}}}, r"the rows of map 'a' must all have the columns \[1\]"),
+        ({"a": {1: {1: np.nan}}}, "no error of the maps is a finite number"),
+    ],
+)
+def test_maps_that_cannot_be_drawn_are_refused(maps, message, refused):
+    with refused(message):
+        plots.error_maps(maps, "scale", "rate")
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize(

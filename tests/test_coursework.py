@@ -5,6 +5,7 @@ import copy
 import csv
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -599,3 +600,28 @@ def test_deleted_and_doubled_cells_are_mended(handed_in, mended, notes):
 def test_the_student_number_is_read_from_the_code(source, number):
     cells = [new_markdown_cell("student = 1"), new_code_cell("print()"), new_code_cell(source)]
     assert student_number(new_notebook(cells=cells)) == number
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """A container engine that is at work; the program alone is not enough."""
+    for name in ("docker", "podman"):
+        program = shutil.which(name)
+        if program and not subprocess.run([program, "info"], capture_output=True).returncode:
+            return program
+    return pytest.skip("no container engine")
+
+
+@pytest.mark.slow
+def test_the_container_of_the_guide_grades(engine, released, tmp_path):
+    guide = (ROOT / "coursework" / "README.md").read_text(encoding="utf-8")
+    recipe = re.search(r"```sh\n(docker build .*?)```", guide, re.DOTALL)[1]
+    _hand_in(_answered(released, PS1, 500), tmp_path / "week1" / "ada", PS1)
+    (tmp_path / "grading").mkdir()
+    for line in recipe.replace("\\\n", " ").splitlines():
+        words = shlex.split(line.replace("$PWD", str(tmp_path)))
+        done = subprocess.run([engine, *words[1:]], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    with (tmp_path / "grading" / "grades.csv").open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["student"], row["auto"]) == ("ada", row["auto_max"])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -39,21 +39,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--output", default="build/benchmark", help="folder (default: %(default)s)")
     given = parser.parse_args(arguments)
-    try:
+
+    def work():
         runs = order(given.rounds, given.only)
         check_torch(runs)
         with alone():
             run_all(runs, Path(given.output))
-    except (ValueError, OSError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 1
+        print(f"{len(runs)} runs done: {Path(given.output) / 'table.md'}")
+
+    return exit_status(work, "benchmarks", "interrupted; the same command goes on from here")
+
+
+def exit_status(work: Callable[[], None], program: str, interrupted: str) -> int:
+    """Do the work; 0, 1 for a failed run, 2 for a wrong call, 130 for Ctrl-C, each with its line."""
+    try:
+        work()
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return 1 if isinstance(error, RuntimeError) else 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
-    print(f"{len(runs)} runs done: {Path(given.output) / 'table.md'}")
     return 0
 
 
@@ -80,14 +86,24 @@ def run_alone(run: Run, seconds: float) -> dict:
     """The row of `run`, from a fresh process, so that memory and imports are its own."""
     words = map(str, (*run, seconds))
     # A GPU that only some recipes would use takes no part, nor does another backend of Keras.
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+    environment = {"CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
+    words = ["-m", "benchmarks.one", *words]
+    return row_of(words, environment, f"{run.name} in round {run.round}")
+
+
+def row_of(words: Sequence[str], environment: Mapping[str, str], what: str) -> dict:
+    """The row that Python, called with `words` in a fresh process, prints as its last line.
+
+    Raises:
+        RuntimeError: it failed; says `what`.
+    """
     child = subprocess.run(
-        [sys.executable, "-m", "benchmarks.one", *words],
-        cwd=HERE.parent, env=environment, capture_output=True, text=True,
+        [sys.executable, *words], cwd=HERE.parent, env={**os.environ, **environment},
+        capture_output=True, text=True,
     )  # fmt: skip
     if child.returncode:
         last = (child.stderr.strip() or f"exit status {child.returncode}").splitlines()[-1]
-        raise RuntimeError(f"{run.name} in round {run.round} failed: {last}")
+        raise RuntimeError(f"{what} failed: {last}")
     return json.loads(child.stdout.splitlines()[-1])
 
 

@@ -7,9 +7,7 @@ the recipe in the same round.
 import argparse
 import importlib.util
 import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import aelib
-from benchmarks.__main__ import HERE, alone, conditions, write
+from benchmarks.__main__ import alone, conditions, exit_status, row_of, write
 from benchmarks.one import _train_ours
 from benchmarks.plan import CONV, Ours, Run
 from benchmarks.report import spread
@@ -123,25 +121,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", default="build/benchmark", help="folder (default: %(default)s)")
     given = parser.parse_args(arguments)
     folder = Path(given.output)
-    try:
-        runs = order(given.rounds, given.only)
+
+    def work():
+        runs, rows = order(given.rounds, given.only), []
         with alone():
             folder.mkdir(parents=True, exist_ok=True)
-            rows: list[dict] = []
             for run in tqdm(runs, unit="run", disable=None):
                 rows.append(conditions() | run_alone(*run))
                 write(folder / "parts.csv", pd.DataFrame(rows).to_csv(index=False))
-    except (ValueError, OSError) as error:
-        print(f"benchmarks.parts: {error}", file=sys.stderr)
-        return 2
-    except RuntimeError as error:
-        print(f"benchmarks.parts: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    write(folder / "parts.md", report(pd.DataFrame(rows)))
-    print(f"{len(runs)} runs done: {folder / 'parts.md'}")
-    return 0
+        write(folder / "parts.md", report(pd.DataFrame(rows)))
+        print(f"{len(runs)} runs done: {folder / 'parts.md'}")
+
+    return exit_status(work, "benchmarks.parts", "interrupted; the same command starts anew")
 
 
 def order(rounds: int, only: Sequence[str] = ()) -> list[tuple[int, str, str]]:
@@ -155,15 +146,17 @@ def order(rounds: int, only: Sequence[str] = ()) -> list[tuple[int, str, str]]:
         only: names of parts; none for all that can run here.
 
     Raises:
-        ValueError: no part of that name, or no rounds.
+        ValueError: no part of that name, no rounds, or a part that is named and cannot run here.
     """
     aelib.check_counts(rounds=rounds)
     unknown = [name for name in only if name not in PARTS]
     if unknown:
         raise ValueError(f"no part {unknown[0]!r}: choose from {', '.join(PARTS)}")
-    chosen = [name for name in PARTS if name == "recipe" or not only or name in only]
-    if not importlib.util.find_spec("jax") and "jax" in chosen:
-        chosen.remove("jax")
+    missing = [] if importlib.util.find_spec("jax") else ["jax"]
+    if "jax" in missing and "jax" in only:
+        raise ValueError('JAX is missing: pip install -e ".[jax]"')
+    chosen = [name for name in PARTS if name == "recipe" or name in (only or PARTS)]
+    chosen = [name for name in chosen if name not in missing]
     return [
         (number, name, model)
         for number in range(1, rounds + 1)
@@ -181,14 +174,8 @@ def run_alone(number: int, name: str, model: str) -> dict:
     """
     environment = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
     call = f"from benchmarks.parts import measure; measure({number}, {name!r}, {model!r})"
-    child = subprocess.run(
-        [sys.executable, "-c", call], cwd=HERE.parent, capture_output=True, text=True,
-        env={**os.environ, **environment, **PARTS[name].environment},
-    )  # fmt: skip
-    if child.returncode:
-        last = (child.stderr.strip() or f"exit status {child.returncode}").splitlines()[-1]
-        raise RuntimeError(f"{name}, {model}, in round {number} failed: {last}")
-    return json.loads(child.stdout.splitlines()[-1])
+    environment |= PARTS[name].environment
+    return row_of(["-c", call], environment, f"{name}, {model}, in round {number}")
 
 
 def measure(number: int, name: str, model: str) -> None:

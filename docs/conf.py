@@ -1,11 +1,13 @@
 """The site: the published notebooks and the guides, as they are. Nothing is executed here."""
 
+import html
 import os
 import tomllib
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parent.parent
@@ -71,9 +73,13 @@ if repository:
 
 
 class Published(SphinxDirective):
-    """Shows an output as it was published: NOTEBOOK TAG, the tag being that of its cell."""
+    """Shows an output as it was published: NOTEBOOK TAG, the tag being that of its cell.
+
+    The option `code` shows the cell, too.
+    """
 
     required_arguments = 2
+    option_spec = {"code": directives.flag}
 
     def run(self):
         name, tag = self.arguments
@@ -81,9 +87,21 @@ class Published(SphinxDirective):
         for cell in nbformat.read(ROOT / name, as_version=4).cells:
             if tag in cell.metadata.get("tags", []):
                 for output in cell.outputs:
-                    if "text/html" in output.get("data", {}):
-                        return [nodes.raw("", output.data["text/html"], format="html")]
-        raise self.error(f"{name} has no cell with the tag {tag} and an output in HTML")
+                    shown = self.html(output.get("data", {}), output.get("metadata", {}))
+                    if shown:
+                        code = nodes.literal_block(cell.source, cell.source, language="python")
+                        picture = nodes.raw("", shown, format="html")
+                        return [code, picture] if "code" in self.options else [picture]
+        raise self.error(f"{name} has no cell with the tag {tag} and an output to show")
+
+    def html(self, data, metadata):
+        """A page of its own as it is, or a picture with its alternative text."""
+        if "text/html" in data:
+            return data["text/html"]
+        if "image/png" not in data:
+            return ""
+        picture, alt = data["image/png"].strip(), html.escape(metadata["image/png"]["alt"])
+        return f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
 
 
 def setup(app):

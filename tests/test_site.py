@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import inspect
 import os
 import re
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from IPython.display import Image
+
+from aelib import plots
 
 pytest.importorskip("sphinx", reason="the site needs the extra 'site'")
 pytestmark = pytest.mark.slow
@@ -101,6 +105,17 @@ def test_no_page_is_missing_or_large(site):
         assert (
             site / f"_sources/notebooks/{name}.ipynb"
         ).exists()  # what the download button gives
+
+
+def test_each_figure_has_an_example_in_the_reference(site):
+    text = (site / "docs/reference.html").read_text(encoding="utf-8")
+    functions = inspect.getmembers(plots, inspect.isfunction)
+    drawing = {n for n, f in functions if f.__annotations__.get("return") is Image} - {"show"}
+    assert {"images", "sheets"} <= drawing
+    for name in drawing:
+        entry = text[text.index(f'id="aelib.plots.{name}"') :]
+        example = entry[: entry.index('src="data:image/png')]
+        assert example.count('id="aelib.plots.') == 1, f"{name} has no example"
 
 
 def test_every_link_inside_leads_somewhere(site, parsed):

@@ -131,7 +131,7 @@ def _draw_rows(batches, alt, notes, caption=""):
     """Draw `rows`. Rows without notes stand close together, as one strip a row."""
     lines = [1.28 if name in notes else 1.04 for name in batches]
     count = len(next(iter(batches.values())))
-    foot = 0.3 * bool(caption)
+    foot = 0.12 * bool(caption)
     height = sum(lines) + foot
     figure, axes = plt.subplots(
         len(batches), count, figsize=(count, height), squeeze=False,
@@ -256,11 +256,10 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
         check_array(errors, f"errors of '{label}'", ("epochs",))
     figure, axis = plt.subplots(figsize=(7, 4))
     for label, errors in curves.items():
-        method = next((m for m in COLORS if str(label).startswith(m)), "")
         style = "--" if "training" in str(label) else "-"
         axis.plot(
             range(1, len(errors) + 1), errors, style, marker=".", label=label,
-            color=COLORS.get(method),
+            color=_color_of(label),
         )  # fmt: skip
     axis.set(title=title, xlabel="epoch", ylabel="E, squared error per image", yscale="log")
     axis.locator_params(axis="x", integer=True)
@@ -395,7 +394,7 @@ def architecture(ae, title: str = "") -> Image:
     Of a dense autoencoder a box is as high as its layer has units. With convolutions each box has
     the volume of its layer's values: as high and as deep as the image has pixels on a side, as wide
     as it has channels; a dense layer of n units is a sheet of height √n. The thinnest boxes are drawn
-    a little wider, so that they can be seen.
+    a little wider, so that they can be seen, and the decoder stands below the encoder, from the code on.
 
     Args:
         ae: Autoencoder, or anything with a Keras `.encoder` and `.decoder`.
@@ -416,29 +415,46 @@ def architecture(ae, title: str = "") -> Image:
     heights = np.array([math.prod(shape) if flat else _side(shape) for _, shape in boxes])
     widths = np.array([1 if flat or len(shape) == 1 else shape[-1] for _, shape in boxes])
     heights, widths = 4 * heights / heights.max(), np.maximum(widths / widths.max(), 0.12)
-    middles = np.cumsum(widths + 0.75) - widths / 2
-    figure, axis = plt.subplots(figsize=(max(6.5, 0.72 * middles[-1]), 3.8))
-    for i, (kind, shape) in enumerate(boxes):
+    # With convolutions there are so many boxes that the decoder stands below the encoder; both show the code.
+    parts = [range(len(boxes))] if flat else [range(code + 1), range(code, len(boxes))]
+    length = max(sum(widths[i] + 0.75 for i in part) for part in parts)
+    figure, axes = plt.subplots(
+        len(parts), figsize=(max(6.5, 0.72 * length), 3.8 * len(parts)), squeeze=False
+    )
+    for axis, part in zip(axes.flat, parts, strict=True):
+        middles = np.cumsum(widths[part] + 0.75) - widths[part] / 2
+        _draw_layers(axis, boxes, part, middles, heights, widths, code)
+        axis.set(xlim=(0, length + 0.5), ylim=(-2.5 if flat else -3.6, 2.9))
+        axis.axis("off")
+    axes[0, 0].set_title(title)
+    figure.subplots_adjust(hspace=0)
+    listed = ", ".join("×".join(map(str, shape)) for _, shape in boxes)
+    return show(figure, f"{title}. Layer sizes from input to output: {listed}.".lstrip(". "))
+
+
+def _draw_layers(axis, boxes, part, middles, heights, widths, code):
+    """The boxes of numbers `part`, each with its shape; with convolutions its kind, too."""
+    flat = len(part) == len(boxes)
+    for x, i in zip(middles, part, strict=True):
+        kind, shape = boxes[i]
         color = "#D55E00" if i == code else "#56B4E9" if i < code else "#BBBBBB"
-        axis.bar(middles[i], heights[i], widths[i], bottom=-heights[i] / 2, color=color)
+        axis.bar(x, heights[i], widths[i], bottom=-heights[i] / 2, color=color)
         text = "×".join(map(str, shape))
         if not flat and len(shape) == 3:
             text = f"{shape[0]}×{shape[1]}\n×{shape[2]}"
-        axis.text(middles[i], heights[i] / 2 + 0.08, text, ha="center", va="bottom", fontsize=8)
-        if not flat:
-            low = -heights[i] / 2 - 0.1
-            axis.text(middles[i], low, kind, ha="center", va="top", rotation=90, fontsize=7)
-    axis.text(middles[code], -heights[code] / 2 - 0.1 - (not flat), "code", ha="center", va="top")
-    bottom = -4.0 if not flat else -2.4
-    for name, part, color in (
-        ("encoder", middles[: code + 1], "#1B6FA8"),
-        ("decoder", middles[code + 1 :], "#555555"),
+        axis.text(x, heights[i] / 2 + 0.08, text, ha="center", va="bottom", fontsize=8)
+        name = "code" if i == code else "" if flat else kind
+        low = -heights[i] / 2 - 0.1
+        axis.text(
+            x, low, name, ha="center", va="top", rotation=0 if i == code else 90,
+            fontsize=10 if i == code else 7,
+        )  # fmt: skip
+    for name, color, its in (
+        ("encoder", "#1B6FA8", [x for x, i in zip(middles, part, strict=True) if i <= code]),
+        ("decoder", "#555555", [x for x, i in zip(middles, part, strict=True) if i > code]),
     ):
-        axis.text(part.mean(), bottom, name, ha="center", color=color)
-    axis.set(title=title, ylim=(bottom - 0.1, 2.9), xlim=(0, middles[-1] + widths[-1] / 2 + 0.5))
-    axis.axis("off")
-    listed = ", ".join("×".join(map(str, shape)) for _, shape in boxes)
-    return show(figure, f"{title}. Layer sizes from input to output: {listed}.".lstrip(". "))
+        if len(its) > 1:
+            axis.text(np.mean(its), -2.4 if flat else -3.5, name, ha="center", color=color)
 
 
 def _side(shape):
@@ -522,7 +538,7 @@ def sheets(points: np.ndarray, surfaces: Mapping[str, np.ndarray], alt: str) -> 
 
     Args:
         points: (n, 3).
-        surfaces: method -> points of its surface over a grid, (rows, columns, 3).
+        surfaces: title, beginning with a method -> points of its surface over a grid, (rows, columns, 3).
         alt: what the figure shows.
 
     Raises:
@@ -534,17 +550,26 @@ def sheets(points: np.ndarray, surfaces: Mapping[str, np.ndarray], alt: str) -> 
         method: check_finite(surface, f"surface of '{method}'", ("rows", "columns", 3))
         for method, surface in surfaces.items()
     }
-    figure = plt.figure(figsize=(4.6 * len(surfaces), 3.9), layout="constrained")
+    figure = plt.figure(figsize=(4.8 * len(surfaces), 4.2))
     for i, (method, surface) in enumerate(surfaces.items(), 1):
         axis = figure.add_subplot(1, len(surfaces), i, projection="3d")
-        axis.scatter(*points.T, s=4, color="#333333", linewidths=0)
+        axis.scatter(*points.T, s=3, color="#333333", linewidths=0)
         axis.plot_surface(
-            *np.moveaxis(surface, -1, 0), alpha=0.45, color=COLORS.get(method, "#56B4E9")
+            *np.moveaxis(surface, -1, 0), alpha=0.6, color=_color_of(method) or "#56B4E9"
         )
         axis.set(title=method, xticklabels=[], yticklabels=[], zticklabels=[])
-        axis.view_init(elev=22, azim=-35)
-        axis.set_box_aspect(np.ptp(points, axis=0))
+        for name, label in zip("xyz", ("first", "second", "third"), strict=True):
+            axis.set(**{f"{name}label": f"{label} pixel"})
+            getattr(axis, f"{name}axis").labelpad = -10
+        # Nearly along the second axis, so that a surface bent around it is seen from its end.
+        axis.view_init(elev=14, azim=-52)
+        axis.set_box_aspect(np.ptp(points, axis=0), zoom=0.95)
     return show(figure, alt)
+
+
+def _color_of(label):
+    """The colour of the method that a label begins with, or None."""
+    return next((COLORS[method] for method in COLORS if str(label).startswith(method)), None)
 
 
 def _check_channels(channels):

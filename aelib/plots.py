@@ -141,8 +141,7 @@ def _draw_rows(batches, alt, notes, caption=""):
         },
     )  # fmt: skip
     for row, (label, batch) in zip(axes, batches.items(), strict=True):
-        color = COLORS.get(label, "black")
-        row[0].set_ylabel(label, rotation=0, ha="right", va="center", color=color)
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
         for i, axis in enumerate(row):
             picture = np.clip(batch[i], 0, 1).squeeze()
             axis.imshow(
@@ -161,8 +160,9 @@ def _draw_rows(batches, alt, notes, caption=""):
 def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequence[str]) -> Image:
     """Scatter plots of two-dimensional codes side by side, coloured by class.
 
-    At most 4,000 points are drawn, chosen at random. Each axis spans all but the outermost 1 % of the
-    codes, so that a few far ones do not squeeze the rest; the figure says how many lie outside.
+    At most 4,000 points are drawn, chosen at random. Each axis spans all but the outermost 4 % of the
+    codes, so that a few far ones do not squeeze the rest; the figure says how many lie outside. The name
+    of a class stands where most of its points are, and in the alternative text with that place.
 
     Args:
         codes: title -> codes (n, 2), one panel each.
@@ -188,44 +188,54 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
     few = len(class_names) <= len(CLASSES)
     palette = CLASSES if few else plt.get_cmap("turbo")(np.linspace(0, 1, len(class_names)))
     named = class_names if len(class_names) <= 20 else []
-    notes = []
+    alts = []
     # Shuffled, since otherwise the last class covers the others.
     order = np.random.default_rng(0).permutation(len(y))[:4000]
     for axis, (title, code) in zip(axes.flat, codes.items(), strict=True):
+        drawn, labels = code[order], y[order]
         axis.scatter(
-            *code[order].T,
+            *drawn.T,
             s=4,
-            c=[palette[int(label)] for label in y[order]],
+            c=[palette[int(label)] for label in labels],
+            alpha=0.6,
             linewidths=0,
             antialiased=False,
         )
-        low, high = span(code, 0.005)
+        low, high = span(code, 0.02)
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-        outside = int(((code < low) | (code > high)).any(axis=1).sum())
-        if outside:
-            note = f"{outside} of {len(code)} images lie outside"
-            axis.text(
-                0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes
-            )
-            notes.append(f" {title}: {note}.")
-        taken: list[np.ndarray] = []
+        outside = int(((drawn < low) | (drawn > high)).any(axis=1).sum())
+        note = f"{len(drawn):,} of {len(y):,} images" + f", {outside} outside" * bool(outside)
+        axis.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes)
+        places: list[np.ndarray] = []
         for label, name in enumerate(named):
-            points = code[y == label]
             axis.scatter([], [], s=4, color=palette[label], label=name)
-            place = np.median(points, axis=0) if len(points) else high
-            # Where two classes have one middle, the second name would cover the first; both are in the legend.
-            near = any(np.all(abs(place - other) < 0.05 * (high - low)) for other in taken)
-            if len(points) and not near:
-                taken.append(place)
+            if (labels == label).any():
+                places.append(_crowd(drawn[labels == label], low, high, places))
                 box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
-                axis.annotate(name, place, ha="center", va="center", fontsize=9, bbox=box)
+                axis.annotate(name, places[-1], ha="center", va="center", fontsize=9, bbox=box)
+        present = [name for label, name in enumerate(named) if (labels == label).any()]
+        crowds = [f"{n} at {x:.1f}, {y:.1f}" for n, (x, y) in zip(present, places, strict=True)]
+        alts.append(f"{title}: {note}. " + "; ".join(crowds))
         axis.set(title=title, xlabel="first number of the code", ylabel="second number")
     if len(named):
         handles, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", markerscale=4, title="class")
-    titles = ", ".join(map(str, codes))
-    alt = f"Test images as points in the plane, one panel each: {titles}.{''.join(notes)}"
-    return show(figure, alt)
+    return show(
+        figure, f"Images as points in the plane, with the place of each class. {'. '.join(alts)}."
+    )
+
+
+def _crowd(points, low, high, taken):
+    """Where most of the points (n, 2) are, among places that are not too near to one taken already."""
+    # Few points are many nowhere: each counts for its neighbourhood, a tenth of the panel wide.
+    grid = np.linspace(0.02, 0.98, 25)
+    nodes = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
+    squares = ((nodes[:, None] - (points - low) / (high - low)) ** 2).sum(axis=-1)
+    for node in nodes[np.argsort(-np.exp(-squares / 0.005).sum(axis=1))]:
+        place = low + node * (high - low)
+        if all(np.any(abs(place - other) > 0.045 * (high - low)) for other in taken):
+            break
+    return place
 
 
 def span(codes: np.ndarray, outside: float) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +271,8 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
             range(1, len(errors) + 1), errors, style, marker=".", label=label,
             color=_color_of(label),
         )  # fmt: skip
-    axis.set(title=title, xlabel="epoch", ylabel="E, squared error per image", yscale="log")
+    axis.set(title=title, xlabel="epoch", ylabel="E, squared error per image (log scale)")
+    axis.set(yscale="log", xlim=(0.5, None))
     axis.locator_params(axis="x", integer=True)
     _plain_log_ticks(axis)
     axis.legend()
@@ -316,10 +327,14 @@ def _draw_errors(errors, title, name, ticks):
     """A line a method; of the ticks only those within the data."""
     figure, axis = plt.subplots(figsize=(7, 4))
     for method, points in errors.items():
-        color, marker = COLORS.get(method), MARKERS.get(method, "o")
-        axis.plot([*points], [*points.values()], color=color, marker=marker, label=method)
+        marker = MARKERS.get(method, "o" if len(points) > 1 else "*")
+        line = "-" if len(points) > 1 else ""
+        axis.plot(
+            [*points], [*points.values()], line, color=_color_of(method), marker=marker,
+            markersize=6 if len(points) > 1 else 11, label=method,
+        )  # fmt: skip
     axis.set(title=title, xscale="log", yscale="log")
-    axis.set(xlabel=name, ylabel="E, squared error per test image")
+    axis.set(xlabel=f"{name} (log scale)", ylabel="E, squared error per test image (log scale)")
     low, high = axis.get_xlim()
     ticks = [tick for tick in ticks if low <= tick <= high]
     axis.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -424,7 +439,7 @@ def architecture(ae, title: str = "") -> Image:
     for axis, part in zip(axes.flat, parts, strict=True):
         middles = np.cumsum(widths[part] + 0.75) - widths[part] / 2
         _draw_layers(axis, boxes, part, middles, heights, widths, code)
-        axis.set(xlim=(0, length + 0.5), ylim=(-2.5 if flat else -3.6, 2.9))
+        axis.set(xlim=(0, length + 0.5), ylim=(-2.5 if flat else -3.2, 2.9 if flat else 3.4))
         axis.axis("off")
     axes[0, 0].set_title(title)
     figure.subplots_adjust(hspace=0)
@@ -437,24 +452,27 @@ def _draw_layers(axis, boxes, part, middles, heights, widths, code):
     flat = len(part) == len(boxes)
     for x, i in zip(middles, part, strict=True):
         kind, shape = boxes[i]
-        color = "#D55E00" if i == code else "#56B4E9" if i < code else "#BBBBBB"
+        color = "#D55E00" if i == code else "#56B4E9" if i < code else "#A6A6A6"
+        color = "#DDDDDD" if i == 0 else color
         axis.bar(x, heights[i], widths[i], bottom=-heights[i] / 2, color=color)
         text = "×".join(map(str, shape))
         if not flat and len(shape) == 3:
             text = f"{shape[0]}×{shape[1]}\n×{shape[2]}"
         axis.text(x, heights[i] / 2 + 0.08, text, ha="center", va="bottom", fontsize=8)
-        name = "code" if i == code else "" if flat else kind
+        name = "code" if i == code else kind if i == 0 or not flat else ""
         low = -heights[i] / 2 - 0.1
         axis.text(
-            x, low, name, ha="center", va="top", rotation=0 if i == code else 90,
-            fontsize=10 if i == code else 7,
+            x, low, name, ha="center", va="top", fontsize=10 if i == code else 8,
+            rotation=0 if i in (0, code) else 90,
         )  # fmt: skip
     for name, color, its in (
         ("encoder", "#1B6FA8", [x for x, i in zip(middles, part, strict=True) if i <= code]),
         ("decoder", "#555555", [x for x, i in zip(middles, part, strict=True) if i > code]),
     ):
-        if len(its) > 1:
-            axis.text(np.mean(its), -2.4 if flat else -3.5, name, ha="center", color=color)
+        if len(its) > 1 and flat:
+            axis.text(np.mean(its), -2.4, name, ha="center", color=color)
+        elif len(its) > 1:
+            axis.text(0, 3.1, name, color=color, fontsize=11)
 
 
 def _side(shape):
@@ -493,7 +511,8 @@ def grids(
     """Tables of numbers as grids of cells side by side, in which squares that belong together are framed.
 
     Args:
-        numbers: title -> table (rows, columns) of whole numbers, light for small, dark for large ones.
+        numbers: title -> table (rows, columns) of whole numbers: light for small, dark for large
+            ones, and orange for negative beside violet for positive ones.
         marks: for each colour a square a grid: its first row, first column, and side.
         alt: what the figure shows.
 
@@ -518,10 +537,14 @@ def grids(
         left, top = lefts[i], (height - len(table)) / 2
         middle = left + table.shape[1] / 2
         axis.text(middle, top - 0.2, title, ha="center", va="bottom", fontsize=10)
-        darkest = 2 * np.abs(table).max() or 1
+        # Grey for what is not negative; with signs, two colours that meet in white at zero.
+        signed, darkest = table.min() < 0, 2 * np.abs(table).max() or 1
         for (row, column), value in np.ndenumerate(table):
             x, y = left + column, top + row
-            shade = plt.get_cmap("Greys")(abs(value) / darkest)
+            share = value / darkest
+            shade = (
+                plt.get_cmap("PuOr")(0.5 + 0.4 * share) if signed else plt.get_cmap("Greys")(share)
+            )
             axis.add_patch(Rectangle((x, y), 1, 1, facecolor=shade, edgecolor="#CCCCCC"))
             text = f"{value:g}".replace("-", "−")
             axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9)
@@ -562,7 +585,7 @@ def sheets(points: np.ndarray, surfaces: Mapping[str, np.ndarray], alt: str) -> 
             axis.set(**{f"{name}label": f"{label} pixel"})
             getattr(axis, f"{name}axis").labelpad = -10
         # Nearly along the second axis, so that a surface bent around it is seen from its end.
-        axis.view_init(elev=14, azim=-52)
+        axis.view_init(elev=25, azim=-105)
         axis.set_box_aspect(np.ptp(points, axis=0), zoom=0.95)
     return show(figure, alt)
 
@@ -578,8 +601,14 @@ def _check_channels(channels):
 
 
 def _plain_log_ticks(axis):
+    """Plain numbers on a log axis, which reaches down to a tick below the lowest value."""
+    known = np.array([0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100])
     low, high = axis.get_ylim()
-    ticks = [t for t in (0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100) if low <= t <= high]
-    axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    below = known[known <= low]
+    if len(below):
+        axis.set_ylim(bottom=below[-1])
+        low = below[-1]
+    ticks = known[(known >= low) & (known <= high)]
+    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.yaxis.set_minor_formatter(plt.NullFormatter())
     axis.grid(alpha=0.3)

@@ -1,4 +1,5 @@
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -93,7 +94,9 @@ def test_reconstructions_that_cannot_be_drawn_are_refused(tiny, x_hat, count, me
 def test_codes_2d_has_a_panel_for_each_method(tiny):
     code = np.random.default_rng(0).random((40, 2))
     one = _check(plots.codes_2d({"A": code}, tiny.y_test, tiny.class_names), "A")
-    two = _check(plots.codes_2d({"A": code, "B": code}, tiny.y_test, tiny.class_names), "A, B")
+    two = _check(
+        plots.codes_2d({"A": code, "B": code}, tiny.y_test, tiny.class_names), "A: 40", "B: 40"
+    )
     assert two.shape[1] > 1.5 * one.shape[1]
 
 
@@ -102,11 +105,27 @@ def test_a_few_far_codes_do_not_squeeze_the_others(tiny):
     y = np.resize(tiny.y_test, 400)
     near = _check(plots.codes_2d({"A": code}, y, tiny.class_names))
     code[0] = [1000, 0.5]
-    far = _check(plots.codes_2d({"A": code}, y, tiny.class_names), "A: 1 of 400 images lie outside")
+    far = _check(
+        plots.codes_2d({"A": code}, y, tiny.class_names), "A: 400 of 400 images, 1 outside"
+    )
     # Coloured points as far to the right in both: one far point has not pushed them to the left.
     colored = [np.ptp(image[..., :3], axis=2).max(axis=0) > 0.3 for image in (near, far)]
     assert np.ptp([np.flatnonzero(columns).max() for columns in colored]) < 0.1 * near.shape[1]
     assert np.ptp([columns.sum() for columns in colored]) < 0.1 * near.shape[1]
+
+
+def test_the_name_of_each_class_stands_where_most_of_its_points_are():
+    rng = np.random.default_rng(0)
+    crowds = np.concatenate([rng.normal(c, 0.1, (100, 2)) for c in ((0, 0), (8, 1), (8, 1))])
+    far = np.full((20, 2), 4.0)  # some of the first class, away from the rest
+    y = np.repeat([0, 1, 2, 0], [100, 100, 100, 20])
+    alt = plots.codes_2d({"A": np.concatenate([crowds, far])}, y, "abc").alt
+    places = re.findall(r"([abc]) at (-?\d+\.\d), (-?\d+\.\d)", alt)
+    a, b, c = (np.array([float(x), float(y)]) for _, x, y in places)
+    assert np.abs(a).max() < 0.5
+    assert np.abs(b - [8, 1]).max() < 0.5
+    assert np.abs(c - [8, 1]).max() < 1
+    assert np.abs(b - c).max() > 0.1  # of two classes in one place neither name covers the other
 
 
 CODES = {"A": np.zeros((5, 2))}
@@ -137,7 +156,7 @@ def test_codes_that_cannot_be_drawn_are_refused(codes, y, names, message, refuse
 
 
 def test_codes_may_be_lists_with_numbers_as_titles():
-    _check(plots.codes_2d({30: [[0, 1], [1, 0]]}, [0, 1], ["a", "b"]), "panel each: 30")
+    _check(plots.codes_2d({30: [[0, 1], [1, 0]]}, [0, 1], ["a", "b"]), "30: 2 of 2 images")
 
 
 def test_learning_curves_and_code_sizes_state_their_numbers():

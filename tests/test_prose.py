@@ -5,7 +5,7 @@ number in them is *checked* if it has a decimal point, a per cent sign, or a uni
 "six minutes" is one, too. It must be the rounding of a checked number of the same kind in
 
 - the stored outputs of that notebook (a row of README's tables: of those it names, else of any),
-- the tables below results/, where the notebook or the row names that folder,
+- results/*.csv, where the notebook or the row names that folder,
 - notebooks/sources.csv: published figures and constants, a row a value, with their source.
 
 Too strict is better than too lax: a test below counts how many wrong last digits would pass.
@@ -152,9 +152,9 @@ def outputs(notebook):
 
 
 def tables(root):
-    """The numbers with a decimal point in the tables below results/."""
+    """The numbers with a decimal point in results/*.csv."""
     found = []
-    for path in sorted(root.glob("results/**/*.csv")):
+    for path in sorted(root.glob("results/*.csv")):
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             for name, cell in row.items():
                 found += exact(name, float(cell)) if re.fullmatch(r"-?\d+\.\d+", cell or "") else []

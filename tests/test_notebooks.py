@@ -21,7 +21,7 @@ def test_notebook_is_executed_and_clean(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     assert problems(notebook) == []
-    assert path.stat().st_size < 1.5e6
+    assert path.stat().st_size < 1.6e6
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -36,6 +36,7 @@ include_patterns = [
 exclude_patterns = [".*", "build", "*.egg-info", "coursework/source"]
 
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"  # as the default, CommonMark, it has no tables
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 # `aelib.record` leaves an output that nothing is to display.

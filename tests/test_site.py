@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 from IPython.display import Image
 
@@ -105,6 +106,17 @@ def test_no_page_is_missing_or_large(site):
         assert (
             site / f"_sources/notebooks/{name}.ipynb"
         ).exists()  # what the download button gives
+
+
+def test_the_tables_of_the_notebooks_are_tables(site):
+    for name in NOTEBOOKS:
+        text = (ROOT / f"notebooks/{name}.ipynb").read_text(encoding="utf-8")
+        cells = nbformat.reads(text, as_version=4).cells
+        outputs = [out for cell in cells for out in cell.get("outputs", [])]
+        tables = [out for out in outputs if "|:--" in out.get("data", {}).get("text/markdown", "")]
+        page = (site / f"notebooks/{name}.html").read_text(encoding="utf-8")
+        assert page.count("<table") >= len(tables), name
+        assert ":——" not in page, name
 
 
 def test_each_figure_of_the_notebooks_has_an_example_in_the_reference(site):

@@ -18,7 +18,7 @@ FAST = {
         "shallow_epochs": 1,
         "seed_epochs": 1,
     },
-    "07_dense_vs_conv": {"others": []},
+    "07_dense_vs_conv": {},
 }
 
 

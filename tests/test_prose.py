@@ -4,8 +4,9 @@ Read are the Markdown cells of the notebooks, the tables of README.md, and resul
 number in them is *checked* if it has a decimal point, a per cent sign, or a unit of time or size;
 "six minutes" is one, too. It must be the rounding of a checked number of the same kind in
 
-- the stored outputs of that notebook (a row of README's tables: of those it names, else of any),
-- results/*.csv, where the notebook or the row names that folder,
+- the stored outputs of that notebook (elsewhere: of those that the row or the section names; a row of
+  README's tables that names none: of any),
+- results/NAME/results.csv, where the cell, the row or the section names results/NAME,
 - notebooks/sources.csv: published figures and constants, a row a value, with their source.
 
 Too strict is better than too lax: a test below counts how many wrong last digits would pass.
@@ -152,12 +153,14 @@ def outputs(notebook):
 
 
 def tables(root):
-    """The numbers with a decimal point in results/*.csv."""
-    found = []
-    for path in sorted(root.glob("results/*.csv")):
+    """Folder, such as results/one_run -> the numbers with a decimal point in its results.csv."""
+    found = {}
+    for path in sorted(root.glob("results/*/results.csv")):
+        of_folder = found[f"results/{path.parent.name}"] = []
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             for name, cell in row.items():
-                found += exact(name, float(cell)) if re.fullmatch(r"-?\d+\.\d+", cell or "") else []
+                exactly = re.fullmatch(r"-?\d+\.\d+", cell or "")
+                of_folder += exact(name, float(cell)) if exactly else []
     return found
 
 
@@ -186,23 +189,29 @@ def texts(root):
     results = tables(root)
     published = [number for row in sources(root) for number in numbers(row["value"])]
     found, given = [], {}
+
+    def named_in(text):
+        notebooks = [n for n in given if n in text or f"notebook {n[:2]}" in text]
+        return [given[name] for name in notebooks], [results[n] for n in results if n in text]
+
     for path in sorted(root.glob("notebooks/*.ipynb")):
-        text = path.read_text(encoding="utf-8")
-        notebook = json.loads(text)
+        notebook = json.loads(path.read_text(encoding="utf-8"))
         given[path.name] = outputs(notebook) + published
-        pool = given[path.name] + (results if "../results" in text else [])
         for i, cell in enumerate(notebook["cells"]):
             if cell["cell_type"] == "markdown":
-                stated = numbers(prose(with_units("".join(cell["source"]))))
-                found.append((f"{path.name}, cell {i}", stated, pool))
-    text = (root / "results/README.md").read_text(encoding="utf-8")
-    found.append(("results/README.md", numbers(prose(with_units(text))), results + published))
+                text = "".join(cell["source"])
+                pool = sum(named_in(text)[1], given[path.name])
+                found.append((f"{path.name}, cell {i}", numbers(prose(with_units(text))), pool))
+    text = with_units((root / "results/README.md").read_text(encoding="utf-8"))
+    for section in re.split(r"^##? ", text, flags=re.MULTILINE):
+        pool = sum(sum(named_in(section), []), [])
+        title = section.partition("\n")[0]
+        found.append((f"results/README.md, {title}", numbers(prose(section)), pool))
     lines = with_units((root / "README.md").read_text(encoding="utf-8")).splitlines()
     for i, line in enumerate(lines, 1):
         if line.startswith("|"):
-            named = [name for name in given if name in line or f"notebook {name[:2]}" in line]
-            pool = [number for name in named or given for number in given[name]]
-            pool += results if "results" in line else []
+            notebooks, folders = named_in(line)
+            pool = sum((notebooks or [*given.values()]) + folders, [])
             found.append((f"README.md, line {i}", numbers(prose(line)), pool))
     return found
 
@@ -346,10 +355,10 @@ def _repository(folder, **changes):
         "html": "<tr><th></th><th>fit, s</th></tr>\n\n<tr><th>0</th>\n<td class='n'>21</td></tr>",
         "alt": "mean error 2.94",
         "cell": "E is 4.14 and 2.9, after 7 and 21 s; 97.5 % and 12.35 in 4 min, at a rate of 0.001",
-        "other": "from [tables](../results/): E 39.5, 35 %, 8 s",
-        "results": "It took 8.3 s.",
+        "other": "from [a table](../results/pca/results.csv): E 39.5, 35 %, 8 s",
+        "results": "## One\nA run of results/pca took 8.3 s.\n## Two\nIn notebook 01 E is 2.94.",
         "readme": "E = 1.23\n\n| E | from |\n| --- | --- |\n| 4.1 | notebook 01 |\n| 2.94 | all |\n"
-        "| 39.5 | [table](results/pca.csv) |",
+        "| 39.5 | [table](results/pca/results.csv) |",
     } | changes
     data = [
         {"text/markdown": texts["markdown"], "text/plain": "9.9"},
@@ -365,7 +374,7 @@ def _repository(folder, **changes):
         "notebooks/01_first.ipynb": json.dumps(first),
         "notebooks/02_second.ipynb": json.dumps(second),
         "notebooks/sources.csv": "value,what,source\n0.001,learning rate,the paper\n",
-        "results/pca.csv": "E,knn,code_size,train_seconds\n39.501,0.3509,30,8.3\n",
+        "results/pca/results.csv": "E,knn,code_size,train_seconds\n39.501,0.3509,30,8.3\n",
         "results/README.md": texts["results"],
         "README.md": texts["readme"],
     }
@@ -391,7 +400,8 @@ def test_all_places_that_give_numbers_are_read(tmp_path):
         ({"html": ""}, "cell 0: 21 s in"),
         ({"alt": ""}, "cell 0: 2.9 in"),
         ({"other": "E is 4.14"}, "02_second.ipynb, cell 0: 4.14 in"),  # another notebook's
-        ({"results": "It took 8.4 s."}, "results/README.md: 8.4 s in"),
+        ({"results": "# One\nresults/pca took 8.4 s."}, "results/README.md, One: 8.4 s in"),
+        ({"results": "# One\nresults/pca\n## Two\n8.3 s."}, "results/README.md, Two: 8.3 s in"),
         ({"readme": "| 39.5 | all |"}, "README.md, line 1: 39.5 in"),
         ({"readme": "| 4.2 | notebook 01 |"}, "README.md, line 1: 4.2 in"),
         ({"readme": "| 4.1 | [02](notebooks/02_second.ipynb) |"}, "README.md, line 1: 4.1 in"),

@@ -30,10 +30,10 @@ lint: .venv/tools  ## style and types
 publish: .venv/installed  ## make publish NOTEBOOKS="a.ipynb b.ipynb": replace them by executed ones
 	$(BIN)/python tools/publish.py $(NOTEBOOKS)
 
-results: .venv/installed  ## the published tables, from results/NOTEBOOK/plan.csv; it goes on where it was stopped
+results: .venv/installed  ## the published tables, from results/NOTEBOOK[.TABLE]/plan.csv; it goes on where it was stopped
 	for plan in results/*/plan.csv; do \
 	  name=$$(basename $$(dirname $$plan)); \
-	  $(BIN)/python -m aelib.sweep notebooks/$$name.ipynb --plan $$plan -o build/results/$$name --jobs 1 && \
+	  $(BIN)/python -m aelib.sweep notebooks/$${name%%.*}.ipynb --plan $$plan -o build/results/$$name --jobs 1 && \
 	  cp build/results/$$name/results.csv build/results/$$name/machine.json results/$$name/ || exit 1; \
 	done
 

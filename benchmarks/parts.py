@@ -214,7 +214,7 @@ def report(rows: pd.DataFrame) -> str:
             table.append(
                 {
                     "change": PARTS[name].title,
-                    "time, the recipe's being 1": spread([*ratio.dropna()], digits=2),
+                    "time an operation, the recipe's being 1": spread([*ratio.dropna()], digits=2),
                     "beside a matrix product": spread([*(runs.seconds / limit)], digits=2),
                 }
             )

@@ -84,7 +84,7 @@ def test_the_report_says_what_thirty_epochs_of_pytorch_buy(rows, tmp_path):
     report.write_report(part, {"machine": machine, "versions": {"keras": "3"}}, tmp_path)
     text = (tmp_path / "table.md").read_text(encoding="utf-8")
     assert "30 epochs of the plain PyTorch recipe, 150 s" in text
-    assert "dense E 4." in text
+    assert "dense E 4 after 90 s" in text
     assert (tmp_path / report.FIGURE).stat().st_size > 10_000
     assert "quiet machine" not in text
     busy = part.assign(load_percent=[90.0, *part.load_percent[1:]])

@@ -1,5 +1,7 @@
 """The committed notebooks: executed by today's code, clean, with parameters, every claim holding."""
 
+import base64
+import re
 from pathlib import Path
 
 import nbformat
@@ -31,6 +33,21 @@ def test_notebook_was_published_with_todays_code(path):
     changed = provenance.changes(published, provenance.code_digests(notebook, path.parent))
     again = f"make publish NOTEBOOKS=notebooks/{path.name}"
     assert not changed, f"changed since it was published: {', '.join(changed)}; {again}"
+
+
+def test_the_pictures_of_the_readme_are_outputs_of_the_notebooks():
+    cells = [cell for path in PATHS for cell in nbformat.read(path, as_version=4).cells]
+    drawn = {
+        base64.b64decode(output.data["image/png"])
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    }
+    root = PATHS[0].parents[1]
+    shown = re.findall(r"\]\((notebooks/[^)]+\.png)\)", (root / "README.md").read_text("utf-8"))
+    assert shown
+    old = [path for path in shown if (root / path).read_bytes() not in drawn]
+    assert not old, f"no notebook drew {', '.join(old)}; copy it from the published one"
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -110,9 +110,12 @@ def mended(x, seed):
     """List of (height, width, channels) after each encoder block, for any image size."""
     return [(14, 10, 16), (7, 5, 32)]
 ''',
-            # this number's shape, worked out on paper as it should be
-            "ps3-predict": """last_shape = (5, 5, 24)
-code_inputs = 600
+            # as it should be, worked out without `shapes`
+            "ps3-predict": """height, width = my_height, my_width
+for _ in range(3):
+    height, width = (height + 1) // 2, (width + 1) // 2
+last_shape = (height, width, 4 * my_filters)
+code_inputs = height * width * 4 * my_filters
 """,
             "ps3-grow": '''def grow(x, height, width):
     """Double x (n, h, w, channels) and cut it to (n, height, width, channels)."""

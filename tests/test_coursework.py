@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import csv
+import itertools
 import re
 import runpy
 import shlex
@@ -137,6 +138,17 @@ def test_master_is_executed_and_clean(name):
         if output.output_type == "execute_result":  # a picture, and what it shows in words
             assert set(output.data) == {"image/png", "text/plain"}
             assert output.metadata["image/png"]["alt"]
+
+
+def test_budgets_of_problem_set_1_tell_neighbours_and_a_forgotten_mean_apart():
+    (cell,) = (cell for cell in _master(PS1).cells if _grade_id(cell) == "ps1-my-budget")
+    sizes = []
+    for student in range(40):
+        names = {"student": student}
+        exec(cell.source.partition("print")[0], names)
+        sizes.append((names["budget"] - 4 * 784) // (1000 + 4 * 784))
+        assert sizes[-1] != names["budget"] // (1000 + 4 * 784)
+    assert all(a != b for a, b in itertools.pairwise(sizes))
 
 
 @pytest.mark.slow

@@ -183,9 +183,10 @@ def _draw_panel(axis, rows, peers):
         # The epochs stand above the upper line and below the lower one.
         place = (4, 5) if end == ends.max() else (-4, -12)
         _draw_ours(axis, rows[rows.name == name], OURS[name].model, place)
+    stars = {}
     for peer in peers:
         his = rows[rows.name == peer]
-        middle = his.seconds.median(), his.E.median()
+        middle = stars[peer] = his.seconds.median(), his.E.median()
         axis.plot(his.seconds, his.E, "*", color=STAR, markersize=5, alpha=0.5)
         axis.plot(
             *middle, "*", color=STAR, markersize=13, markeredgecolor="black", label="another recipe",
@@ -195,9 +196,7 @@ def _draw_panel(axis, rows, peers):
         axis.axhline(middle[1], color=STAR, linewidth=0.8, linestyle=":")
     axis.margins(0.1, 0.16)
     low, high = axis.get_xlim()
-    for i, peer in enumerate(peers):
-        his = rows[rows.name == peer]
-        middle = his.seconds.median(), his.E.median()
+    for i, (peer, middle) in enumerate(stars.items()):
         right = middle[0] < math.sqrt(low * high)
         # By turns above and below, since two stars may have nearly the same E.
         axis.annotate(

@@ -44,8 +44,8 @@ def dense_autoencoder(
         code_size: numbers in the code, 1 to height * width * channels. The code is linear.
         activation: of the hidden layers.
         output_activation: of the pixels; "linear" or "sigmoid".
-        kernel_initializer: Keras initializer of the weights of all layers; None for He's of
-            the hidden layers and Glorot's of the code and the pixels.
+        kernel_initializer: Keras initializer of the weights of all layers, each of which gets a copy;
+            None for He's of the hidden layers and Glorot's of the code and the pixels.
 
     Returns:
         Autoencoder; encoder (n, height, width, channels) -> (n, code_size), decoder back.
@@ -58,15 +58,18 @@ def dense_autoencoder(
     code_size = _check_code_size(code_size, shape)
     _check_activations(activation=activation, output_activation=output_activation)
 
-    inner, outer = kernel_initializer or "he_normal", kernel_initializer or "glorot_uniform"
+    def first(usual):
+        # An initializer draws the same numbers each time, so each layer needs one of its own.
+        own = kernel_initializer or usual
+        return own.clone() if hasattr(own, "clone") else own
 
     encoder = [keras.Input(shape), layers.Flatten()]
-    encoder += [_dense(units, activation, inner) for units in hidden]
-    encoder += [layers.Dense(code_size, name="code", kernel_initializer=outer)]
+    encoder += [_dense(units, activation, first("he_normal")) for units in hidden]
+    encoder += [layers.Dense(code_size, name="code", kernel_initializer=first("glorot_uniform"))]
     decoder = [keras.Input((code_size,))]
-    decoder += [_dense(units, activation, inner) for units in reversed(hidden)]
-    output = _output(output_activation)
-    decoder += [layers.Dense(math.prod(shape), kernel_initializer=outer, **output)]
+    decoder += [_dense(units, activation, first("he_normal")) for units in reversed(hidden)]
+    last, output = first("glorot_uniform"), _output(output_activation)
+    decoder += [layers.Dense(math.prod(shape), kernel_initializer=last, **output)]
     decoder += [layers.Reshape(shape)]
     return join(
         keras.Sequential(encoder, name="encoder"), keras.Sequential(decoder, name="decoder")

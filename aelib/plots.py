@@ -129,12 +129,12 @@ def rows(
 
 def _draw_rows(batches, alt, notes, caption=""):
     """Draw `rows`. Rows without notes stand close together, as one strip a row."""
-    lines = [1.28 if name in notes else 1.04 for name in batches]
+    lines = [1.34 if name in notes else 1.04 for name in batches]
     count = len(next(iter(batches.values())))
-    foot = 0.12 * bool(caption)
+    foot = 0.15 * bool(caption)
     height = sum(lines) + foot
     figure, axes = plt.subplots(
-        len(batches), count, figsize=(count, height), squeeze=False,
+        len(batches), count, figsize=(0.8 * count, 0.8 * height), squeeze=False,
         gridspec_kw={
             "height_ratios": lines, "hspace": 0.02, "wspace": 0.04,
             "left": 0, "right": 1, "top": 1, "bottom": foot / height,
@@ -162,7 +162,8 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
 
     At most 4,000 points are drawn, chosen at random. Each axis spans all but the outermost 4 % of the
     codes, so that a few far ones do not squeeze the rest; the figure says how many lie outside. The name
-    of a class stands where most of its points are, and in the alternative text with that place.
+    of a class stands where most of its points are, or near by, with a line to that place, where it would
+    cover another. The places are in the alternative text, too.
 
     Args:
         codes: title -> codes (n, 2), one panel each.
@@ -206,13 +207,18 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
         outside = int(((drawn < low) | (drawn > high)).any(axis=1).sum())
         note = f"{len(drawn):,} of {len(y):,} images" + f", {outside} outside" * bool(outside)
         axis.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes)
-        places: list[np.ndarray] = []
+        places, taken = [], []
         for label, name in enumerate(named):
             axis.scatter([], [], s=4, color=palette[label], label=name)
             if (labels == label).any():
-                places.append(_crowd(drawn[labels == label], low, high, places))
-                box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7}
-                axis.annotate(name, places[-1], ha="center", va="center", fontsize=9, bbox=box)
+                crowd, free = _crowd(drawn[labels == label], low, high, taken)
+                places.append(crowd)
+                taken.append(free)
+                axis.annotate(
+                    name, crowd, free, ha="center", va="center", fontsize=9,
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+                    arrowprops=None if crowd is free else {"arrowstyle": "-", "shrinkA": 0},
+                )  # fmt: skip
         present = [name for label, name in enumerate(named) if (labels == label).any()]
         crowds = [f"{n} at {x:.1f}, {y:.1f}" for n, (x, y) in zip(present, places, strict=True)]
         alts.append(f"{title}: {note}. " + "; ".join(crowds))
@@ -226,16 +232,18 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
 
 
 def _crowd(points, low, high, taken):
-    """Where most of the points (n, 2) are, among places that are not too near to one taken already."""
+    """Where most of the points (n, 2) are; and the nearest place to it that is not too near a taken one."""
     # Few points are many nowhere: each counts for its neighbourhood, a tenth of the panel wide.
     grid = np.linspace(0.02, 0.98, 25)
     nodes = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
     squares = ((nodes[:, None] - (points - low) / (high - low)) ** 2).sum(axis=-1)
-    for node in nodes[np.argsort(-np.exp(-squares / 0.005).sum(axis=1))]:
-        place = low + node * (high - low)
-        if all(np.any(abs(place - other) > 0.045 * (high - low)) for other in taken):
+    node = nodes[np.exp(-squares / 0.005).sum(axis=1).argmax()]
+    crowd = low + node * (high - low)
+    for other in nodes[np.argsort(((nodes - node) ** 2).sum(axis=1))]:
+        place = low + other * (high - low)
+        if all(np.any(abs(place - there) > 0.045 * (high - low)) for there in taken):
             break
-    return place
+    return (crowd, crowd) if np.array_equal(other, node) else (crowd, place)
 
 
 def span(codes: np.ndarray, outside: float) -> tuple[np.ndarray, np.ndarray]:
@@ -280,21 +288,57 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
     return show(figure, f"{title}. Error per epoch, first to last. {ends}.")
 
 
-def error_by_code_size(errors: Mapping[str, Mapping[int, float]], title: str) -> Image:
-    """Squared error against code size on two log axes.
+def error_by_code_size(
+    panels: Mapping[str, Mapping[str, Mapping[int, float]]], relative: bool = False
+) -> Image:
+    """Squared error against code size, a panel a data set, side by side on one scale.
 
     Args:
-        errors: method -> {code size: E}, one line a method.
-        title: of the figure.
+        panels: title -> method -> {code size: E}, one line a method.
+        relative: draw E divided by PCA's with the same code size, on a linear scale; both axes are
+            logarithmic otherwise.
 
     Raises:
-        ValueError: no dictionary of dictionaries, code sizes below 1, or errors that are no numbers.
+        ValueError: no dictionary of such dictionaries, code sizes below 1, errors that are no numbers,
+            or, if relative, a code size without PCA's error.
     """
-    _check_errors(errors)
+    check_mapping(panels, "panels")
+    for title, errors in panels.items():
+        _check_errors(errors, f" in '{title}'")
+        for method, points in errors.items():
+            check_list([*points], f"code sizes of '{method}' in '{title}'")
+    unit = "E, squared error per test image"
+    if relative:
+        panels = {title: _relative(errors, title) for title, errors in panels.items()}
+        unit = "E divided by PCA's"
+    sizes = sorted({size for errors in panels.values() for of in errors.values() for size in of})
+    figure, axes = plt.subplots(
+        1, len(panels), sharex=True, sharey=True, squeeze=False, layout="constrained",
+        figsize=(max(6.2, 4.6 * len(panels)), 4),
+    )  # fmt: skip
+    for axis, (title, errors) in zip(axes.flat, panels.items(), strict=True):
+        _draw_errors(axis, errors)
+        axis.set(title=title, xscale="log", xlabel="numbers in the code (log scale)")
+    _name_ticks(axes[0, 0], sizes)
+    axes[0, 0].set_ylabel(unit + " (log scale)" * (not relative))
+    axes[0, 0].set(**{"ylim": (0, None)} if relative else {"yscale": "log"})
+    if not relative:
+        _plain_log_ticks(axes[0, 0])
+    for axis, errors in zip(axes.flat, panels.values(), strict=True):
+        _name_lines(axis, errors)
+    about = "; ".join(f"{title}: {_listed(errors)}" for title, errors in panels.items())
+    return show(figure, f"{unit}, against the numbers in the code. {about}.")
+
+
+def _relative(errors, title):
+    """E divided by PCA's with the same code size."""
+    pca = errors.get("PCA", {})
     for method, points in errors.items():
-        check_list([*points], f"code sizes of '{method}'")
-    sizes = sorted({size for points in errors.values() for size in points})
-    return _draw_errors(errors, title, "code size, numbers per image", sizes)
+        if missing := set(points) - set(pca):
+            raise ValueError(f"'{title}' has '{method}' with {min(missing)} numbers, but not PCA")
+    return {
+        method: {size: e / pca[size] for size, e in of.items()} for method, of in errors.items()
+    }
 
 
 def error_by_seconds(errors: Mapping[str, Mapping[float, float]], title: str) -> Image:
@@ -312,57 +356,93 @@ def error_by_seconds(errors: Mapping[str, Mapping[float, float]], title: str) ->
     for points in errors.values():
         for seconds in points:
             check_rate(seconds=seconds)
-    ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
-    return _draw_errors(errors, title, "seconds of training", ticks)
-
-
-def _check_errors(errors):
-    check_mapping(errors, "errors")
-    for method, points in errors.items():
-        check_mapping(points, f"errors of '{method}'")
-        check_array([*points.values()], f"errors of '{method}'", ("points",))
-
-
-def _draw_errors(errors, title, name, ticks):
-    """A line a method; of the ticks only those within the data."""
-    figure, axis = plt.subplots(figsize=(7, 4))
-    for method, points in errors.items():
-        marker = MARKERS.get(method, "o" if len(points) > 1 else "*")
-        line = "-" if len(points) > 1 else ""
-        axis.plot(
-            [*points], [*points.values()], line, color=_color_of(method), marker=marker,
-            markersize=6 if len(points) > 1 else 11, label=method,
-        )  # fmt: skip
-    axis.set(title=title, xscale="log", yscale="log")
-    axis.set(xlabel=f"{name} (log scale)", ylabel="E, squared error per test image (log scale)")
-    low, high = axis.get_xlim()
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    axis.set_xticks(ticks, [str(tick) for tick in ticks])
-    axis.minorticks_off()
+    figure, axis = plt.subplots(figsize=(6.2, 4), layout="constrained")
+    _draw_errors(axis, errors)
+    axis.set(title=title, xlabel="seconds of training (log scale)", xscale="log", yscale="log")
+    axis.set_ylabel("E, squared error per test image (log scale)")
+    _name_ticks(axis, [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)])
     _plain_log_ticks(axis)
-    axis.legend()
-    rows = "; ".join(
-        f"{method}: " + ", ".join(f"{e:.1f} at {x:.4g}" for x, e in points.items())
+    _name_lines(axis, errors)
+    return show(figure, f"{title}: E against seconds of training. {_listed(errors)}.")
+
+
+def _check_errors(errors, where=""):
+    check_mapping(errors, f"errors{where}")
+    for method, points in errors.items():
+        check_mapping(points, f"errors of '{method}'{where}")
+        check_array([*points.values()], f"errors of '{method}'{where}", ("points",))
+
+
+def _listed(errors):
+    return "; ".join(
+        f"{method}: " + ", ".join(f"{e:.3g} at {x:.4g}" for x, e in points.items())
         for method, points in errors.items()
     )
-    return show(figure, f"{title}. {rows}.")
+
+
+def _draw_errors(axis, errors):
+    """A line a method."""
+    for method, points in errors.items():
+        alone = len(points) == 1
+        marker = MARKERS.get(method, "*" if alone else "o")
+        axis.plot(
+            [*points], [*points.values()], "none" if alone else "-", color=_color_of(method),
+            marker=marker, markersize=12 if marker == "*" else 7 if alone else 5,
+        )  # fmt: skip
+    axis.grid(alpha=0.3)
+
+
+def _name_ticks(axis, ticks):
+    """Those of the ticks that lie within the data, and no others."""
+    low, high = axis.get_xlim()
+    ticks = [tick for tick in ticks if low <= tick <= high]
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+
+
+def _name_lines(axis, errors):
+    """The name of a line at the right of the panel, at the height of its end; of a point beside it."""
+    to_axes = axis.transData + axis.transAxes.inverted()
+    ends = []
+    for method, points in errors.items():
+        place = to_axes.transform([*points.items()][-1])
+        style = {"color": _color_of(method) or "black", "transform": axis.transAxes}
+        if len(points) > 1:
+            ends.append((place[1], method, style))
+        else:
+            right = place[0] > 0.5
+            shift = -0.025 if right else 0.025
+            side = "right" if right else "left"
+            axis.text(place[0] + shift, place[1], method, ha=side, va="center", **style)
+    # Names that would overlap are moved apart, half of them up and half of them down.
+    ends.sort(key=lambda end: end[0])
+    steps = 0.06 * np.arange(len(ends))
+    level = np.array([height for height, *_ in ends]) - steps
+    up, down = np.maximum.accumulate(level), np.minimum.accumulate(level[::-1])[::-1]
+    for height, (_, method, style) in zip((up + down) / 2 + steps, ends, strict=True):
+        axis.text(1.015, height, method, va="center", **style)
 
 
 def error_maps(
-    maps: Mapping[str, Mapping[float, Mapping[float, float]]], rows: str, columns: str
+    maps: Mapping[str, Mapping[float, Mapping[float, float]]],
+    rows: str,
+    columns: str,
+    failed: float,
 ) -> Image:
     """Squared error over two settings as tables of coloured cells, two panels side by side.
 
-    The colours are one log scale for all panels, from the smallest error to eight times that. An error
-    that is not finite is shown as "–".
+    The colours are one log scale for all panels, from the smallest error to `failed`; from there on
+    cells are grey, and "–" stands for an error that is not finite. The lowest of each panel is framed.
 
     Args:
         maps: title -> {value of the first setting: {value of the second: E}}; the first goes upwards.
         rows, columns: names of the two settings.
+        failed: E of a network that learned nothing, such as the average image's.
 
     Raises:
-        ValueError: no maps, a map whose rows have other columns, or no finite error.
+        ValueError: no maps, a map whose rows have other columns, or no error below `failed`.
     """
+    check_rate(failed=failed)
     check_mapping(maps, "maps")
     tables = {}
     for title, lines in maps.items():
@@ -372,10 +452,13 @@ def error_maps(
             raise ValueError(f"the rows of map '{title}' must all have the columns {names}")
         values = np.array([[*line.values()] for line in lines.values()], "float64")
         tables[title] = [*lines], names, values
-    finite = np.concatenate([v[np.isfinite(v)] for *_, v in tables.values()])
-    if not len(finite):
-        raise ValueError("no error of the maps is a finite number")
-    norm = LogNorm(finite.min(), 8 * finite.min())
+    learned = np.concatenate([v[v < failed] for *_, v in tables.values()])
+    if not len(learned):
+        raise ValueError(
+            f"no error of the maps is below {failed:g}, that of having learned nothing"
+        )
+    norm = LogNorm(learned.min(), failed)
+    colors = plt.get_cmap("viridis").with_extremes(over="#CCCCCC", bad="#CCCCCC")
     height = -(-len(tables) // 2)
     figure, axes = plt.subplots(
         height, min(2, len(tables)), squeeze=False, figsize=(10, 3.1 * height), layout="constrained"
@@ -384,23 +467,30 @@ def error_maps(
         axis.axis("off")
     lowest = []
     for axis, (title, (high, wide, values)) in zip(axes.flat, tables.items(), strict=False):
-        picture = axis.imshow(values, norm=norm, cmap="viridis", origin="lower", aspect="auto")
+        # A cell that has just failed must not look like the best of those that have not.
+        shown = np.where(values < failed, values, np.nan)
+        picture = axis.imshow(shown, norm=norm, cmap=colors, origin="lower", aspect="auto")
         for (i, j), e in np.ndenumerate(values):
             text = "–" if not np.isfinite(e) else f"{e:.0f}" if e < 99.5 else ">99"
             # The scale is dark at its lower end; the middle, in the logarithm, is where black reads better.
-            color = "white" if e < finite.min() * 8**0.55 else "black"
-            axis.text(j, i, text, ha="center", va="center", fontsize=7, color=color)
+            color = "white" if norm(e) < 0.55 else "black"
+            axis.text(j, i, text, ha="center", va="center", fontsize=8, color=color)
         axis.set_xticks(range(len(wide)), [f"{x:g}" for x in wide], fontsize=8)
         axis.set_yticks(range(len(high)), [f"{x:g}" for x in high])
         axis.set(title=title, xlabel=columns, ylabel=rows)
         if np.isfinite(values).any():
             i, j = np.unravel_index(np.nanargmin(values), values.shape)
+            frame = {"fill": False, "edgecolor": FRAMES[0], "linewidth": 2.5}
+            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))
             lowest.append(f"{title}: {values[i, j]:.1f} at {high[i]:g} and {wide[j]:g}")
     bar = figure.colorbar(picture, ax=axes, label="E, squared error per test image", shrink=0.5)
     bar.ax.minorticks_off()
-    ticks = finite.min() * 2.0 ** np.arange(4)
-    bar.set_ticks(ticks, labels=[f"{tick:.3g}" for tick in ticks])
-    return show(figure, f"E over {rows} and {columns}. Lowest of each panel: {'; '.join(lowest)}.")
+    ticks = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
+    ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.ax.set_xlabel(f"grey: {failed:g} or more", fontsize=8)
+    about = f"E over {rows} and {columns}; from {failed:g} on a cell is grey"
+    return show(figure, f"{about}. Lowest of each panel: {'; '.join(lowest)}.")
 
 
 def architecture(ae, title: str = "") -> Image:
@@ -602,8 +692,9 @@ def _check_channels(channels):
 
 def _plain_log_ticks(axis):
     """Plain numbers on a log axis, which reaches down to a tick below the lowest value."""
-    known = np.array([0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 70, 100])
     low, high = axis.get_ylim()
+    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
+    known = np.array([step * 10.0**power for power in range(-2, 4) for step in steps])
     below = known[known <= low]
     if len(below):
         axis.set_ylim(bottom=below[-1])

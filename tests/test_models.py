@@ -45,6 +45,9 @@ def test_an_initializer_serves_all_layers_and_new_draws():
     np.testing.assert_allclose(stds, 5, rtol=0.1)
     again = keras.models.clone_model(ae.encoder).get_weights()[0]
     assert 4.5 < np.std(again) < 5.5
+    twins = aelib.dense_autoencoder((8, 6, 1), [40, 40, 40], 20, kernel_initializer=wide)
+    second, third = (layer.get_weights()[0] for layer in twins.encoder.layers[2:4])
+    assert np.abs(second - third).min() > 0  # not the same numbers twice
     default = aelib.dense_autoencoder((8, 6, 1), [40], 20).encoder.get_weights()
     np.testing.assert_allclose(np.std(default[0]), np.sqrt(2 / 48), rtol=0.1)
 

@@ -114,18 +114,25 @@ def test_a_few_far_codes_do_not_squeeze_the_others(tiny):
     assert np.ptp([columns.sum() for columns in colored]) < 0.1 * near.shape[1]
 
 
-def test_the_name_of_each_class_stands_where_most_of_its_points_are():
+def test_the_name_of_each_class_stands_where_most_of_its_points_are(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "show", lambda figure, alt: drawn.append((figure, alt)))
     rng = np.random.default_rng(0)
     crowds = np.concatenate([rng.normal(c, 0.1, (100, 2)) for c in ((0, 0), (8, 1), (8, 1))])
     far = np.full((20, 2), 4.0)  # some of the first class, away from the rest
     y = np.repeat([0, 1, 2, 0], [100, 100, 100, 20])
-    alt = plots.codes_2d({"A": np.concatenate([crowds, far])}, y, "abc").alt
+    plots.codes_2d({"A": np.concatenate([crowds, far])}, y, "abc")
+    figure, alt = drawn[0]
     places = re.findall(r"([abc]) at (-?\d+\.\d), (-?\d+\.\d)", alt)
     a, b, c = (np.array([float(x), float(y)]) for _, x, y in places)
     assert np.abs(a).max() < 0.5
-    assert np.abs(b - [8, 1]).max() < 0.5
-    assert np.abs(c - [8, 1]).max() < 1
-    assert np.abs(b - c).max() > 0.1  # of two classes in one place neither name covers the other
+    assert np.abs([b - [8, 1], c - [8, 1]]).max() < 0.5
+    names = {text.get_text(): text for text in figure.axes[0].texts if text.get_text() in "abc"}
+    at = {name: np.array(text.get_position()) for name, text in names.items()}
+    assert np.abs(at["b"] - [8, 1]).max() < 0.5
+    assert 0.1 < np.abs(at["c"] - at["b"]).max() < 1  # neither name covers the other
+    assert [name for name, text in names.items() if text.arrow_patch] == ["c"]
+    plt.close(figure)
 
 
 CODES = {"A": np.zeros((5, 2))}
@@ -162,11 +169,36 @@ def test_codes_may_be_lists_with_numbers_as_titles():
 def test_learning_curves_and_code_sizes_state_their_numbers():
     _check(plots.learning_curves({"dense": [9.0, 4.0]}, "Blobs"), "Blobs", "dense: 9.0 to 4.0")
     errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {2: 25.0, 8: 7.5}}
-    _check(plots.error_by_code_size(errors, "Blobs"), "PCA: 40.0 at 2", "7.5 at 8")
+    one = _check(plots.error_by_code_size({"Blobs": errors}), "Blobs: PCA: 40 at 2", "7.5 at 8")
+    two = {"Blobs": errors, "Dots": {"PCA": {2: 3.0}}}
+    pair = _check(plots.error_by_code_size(two), "E, squared error", "Dots: PCA: 3 at 2")
+    assert pair.shape[1] > 1.3 * one.shape[1]
     runs = {"PCA": {0.3: 40.0}, "dense": {9.51: 25.0, 130.2: 7.5}}
-    _check(
-        plots.error_by_seconds(runs, "Blobs"), "PCA: 40.0 at 0.3", "25.0 at 9.51", "7.5 at 130.2"
-    )
+    _check(plots.error_by_seconds(runs, "Blobs"), "PCA: 40 at 0.3", "25 at 9.51", "7.5 at 130.2")
+
+
+def test_errors_may_be_divided_by_those_of_pca(refused):
+    errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {8: 7.5}}
+    image = plots.error_by_code_size({"Blobs": errors}, relative=True)
+    _check(image, "E divided by PCA's", "PCA: 1 at 2, 1 at 8; dense: 0.375 at 8")
+    with refused("'Blobs' has 'dense' with 4 numbers, but not PCA"):
+        plots.error_by_code_size({"Blobs": {**errors, "dense": {4: 9.0}}}, relative=True)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("heights", [(1.0, 1.01, 1.02), (1.0, 2.0, 4.0), (3.0, 1.0, 3.0)])
+def test_names_at_the_ends_of_lines_do_not_overlap(heights, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "show", lambda figure, alt: drawn.append(figure))
+    lines = {f"method {i}": {2: 8.0, 4: e} for i, e in enumerate(heights)}
+    plots.error_by_code_size({"Blobs": lines})
+    figure = drawn[0]
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) == 3
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    plt.close(figure)
 
 
 def test_seconds_must_be_positive(refused):
@@ -177,9 +209,20 @@ def test_seconds_must_be_positive(refused):
 def test_maps_of_error_name_their_lowest_points():
     one = {0.5: {0.1: 30.0, 1: np.nan}, 2: {0.1: 8.0, 1: 200.0}}
     words = "E over scale and rate", "a: 8.0 at 2 and 0.1", "b: 30.0 at 0.5 and 0.1"
-    pixels = _check(plots.error_maps({"a": one, "b": {0.5: {0.1: 30.0}}}, "scale", "rate"), *words)
+    two = {"a": one, "b": {0.5: {0.1: 30.0}}}
+    pixels = _check(plots.error_maps(two, "scale", "rate", 50), "from 50 on", *words)
     assert pixels.shape[1] > 1000
-    _check(plots.error_maps({"a": one}, "scale", "rate"), "a: 8.0")
+    _check(plots.error_maps({"a": one}, "scale", "rate", 50), "a: 8.0")
+
+
+def test_a_map_is_grey_where_nothing_was_learned():
+    one = {0.5: {0.1: 30.0, 1: 60.0}, 2: {0.1: 8.0, 1: np.nan}}
+
+    def grey(failed):
+        pixels = _check(plots.error_maps({"a": one}, "scale", "rate", failed))[..., :3]
+        return (np.abs(pixels - 0xCC / 255).max(axis=-1) < 0.01).sum()
+
+    assert grey(50) == pytest.approx(2 * grey(61), rel=0.1)  # two cells, and one
 
 
 @pytest.mark.parametrize(
@@ -188,12 +231,13 @@ def test_maps_of_error_name_their_lowest_points():
         ({}, "maps must be a dictionary with an entry or more, not {}"),
         ({"a": {}}, "map 'a' must be a dictionary with an entry or more, not {}"),
         ({"a": {1: {1: 2.0}, 2: {3: 2.0}}}, r"the rows of map 'a' must all have the columns \[1\]"),
-        ({"a": {1: {1: np.nan}}}, "no error of the maps is a finite number"),
+        ({"a": {1: {1: np.nan}}}, "no error of the maps is below 50, that of having learned noth"),
+        ({"a": {1: {1: 51.0}}}, "no error of the maps is below 50"),
     ],
 )
 def test_maps_that_cannot_be_drawn_are_refused(maps, message, refused):
     with refused(message):
-        plots.error_maps(maps, "scale", "rate")
+        plots.error_maps(maps, "scale", "rate", 50)
     assert not plt.get_fignums()
 
 
@@ -221,19 +265,24 @@ def test_learning_curves_of_rates_may_diverge():
 @pytest.mark.parametrize(
     ("errors", "message"),
     [
-        ({}, "errors must be a dictionary with an entry or more, not {}"),
-        ({"PCA": {}}, "errors of 'PCA' must be a dictionary with an entry or more, not {}"),
-        ({"PCA": [3, 2]}, r"errors of 'PCA' must be a dictionary .* not \[3, 2\]"),
-        ({"PCA": {0: 3.0}}, r"code sizes of 'PCA'\[0\] must be an integer of 1 or more, not 0"),
-        ({"PCA": {"two": 3.0}}, r"code sizes of 'PCA'\[0\] must be an integer of 1 or more, not "),
-        ({"PCA": {2: "x"}}, "errors of 'PCA' must be numbers"),
-        ({"PCA": {2: None}}, "errors of 'PCA' must be numbers"),
+        ({}, "errors in 'Blobs' must be a dictionary with an entry or more, not {}"),
+        ({"PCA": {}}, "errors of 'PCA' in 'Blobs' must be a dictionary with an entry or more"),
+        ({"PCA": [3, 2]}, r"errors of 'PCA' in 'Blobs' must be a dictionary .* not \[3, 2\]"),
+        ({"PCA": {0: 3.0}}, r"sizes of 'PCA' in 'Blobs'\[0\] must be an integer of 1 or more, not"),
+        ({"PCA": {"two": 3.0}}, r"code sizes of 'PCA' in 'Blobs'\[0\] must be an integer of 1 or"),
+        ({"PCA": {2: "x"}}, "errors of 'PCA' in 'Blobs' must be numbers"),
+        ({"PCA": {2: None}}, "errors of 'PCA' in 'Blobs' must be numbers"),
     ],
 )
 def test_errors_that_cannot_be_drawn_are_refused(errors, message, refused):
     with refused(message):
-        plots.error_by_code_size(errors, "Blobs")
+        plots.error_by_code_size({"Blobs": errors})
     assert not plt.get_fignums()
+
+
+def test_panels_have_titles(refused):
+    with refused("panels must be a dictionary with an entry or more"):
+        plots.error_by_code_size([{"PCA": {2: 3.0}}])
 
 
 def test_one_colour_a_method_everywhere():

@@ -207,7 +207,7 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
         outside = int(((drawn < low) | (drawn > high)).any(axis=1).sum())
         note = f"{len(drawn):,} of {len(y):,} images" + f", {outside} outside" * bool(outside)
         axis.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes)
-        places, taken = [], []
+        places, taken = [], []  # type: ignore[var-annotated]
         for label, name in enumerate(named):
             axis.scatter([], [], s=4, color=palette[label], label=name)
             if (labels == label).any():
@@ -481,12 +481,12 @@ def error_maps(
         if np.isfinite(values).any():
             i, j = np.unravel_index(np.nanargmin(values), values.shape)
             frame = {"fill": False, "edgecolor": FRAMES[0], "linewidth": 2.5}
-            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))
+            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))  # type: ignore[arg-type]
             lowest.append(f"{title}: {values[i, j]:.1f} at {high[i]:g} and {wide[j]:g}")
     bar = figure.colorbar(picture, ax=axes, label="E, squared error per test image", shrink=0.5)
     bar.ax.minorticks_off()
     ticks = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
-    ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]
+    ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]  # type: ignore[operator]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.set_xlabel(f"grey: {failed:g} or more", fontsize=8)
     about = f"E over {rows} and {columns}; from {failed:g} on a cell is grey"

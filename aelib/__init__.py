@@ -22,6 +22,7 @@ _HOME = {
     "multiply_adds": "costs",
     "principal_angles": "metrics",
     "reconstruct": "models",
+    "reconstruction_error": "models",
     "record": "notebook",
     "report_claims": "notebook",
     "squared_error": "metrics",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow __getatt
         dense_autoencoder,
         encode,
         reconstruct,
+        reconstruction_error,
     )
     from aelib.notebook import record, report_claims, table
     from aelib.pca import fit_pca

@@ -8,6 +8,7 @@ import numpy as np
 
 from aelib._quiet import keras
 from aelib.checks import check_count, check_finite, check_images, check_list, check_parts, short
+from aelib.metrics import squared_error
 
 layers = keras.layers
 
@@ -205,6 +206,18 @@ def reconstruct(ae: Autoencoder, x: np.ndarray) -> np.ndarray:
     """
     x = check_fits(ae, x)
     return ae.model.predict(x, batch_size=250, verbose=0)
+
+
+def reconstruction_error(ae: Autoencoder, x: np.ndarray) -> float:
+    """E of images (n, height, width, channels) and their reconstructions, see `squared_error`.
+
+    NaN where a training has gone so far astray that some reconstruction is not a finite number.
+
+    Raises:
+        ValueError: not images, or of another shape than the autoencoder's.
+    """
+    x_hat = reconstruct(ae, x)
+    return squared_error(x, x_hat) if np.isfinite(x_hat).all() else float("nan")
 
 
 def check_fits(ae: Autoencoder, x: np.ndarray, what: str = "images") -> np.ndarray:

@@ -207,7 +207,8 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
         outside = int(((drawn < low) | (drawn > high)).any(axis=1).sum())
         note = f"{len(drawn):,} of {len(y):,} images" + f", {outside} outside" * bool(outside)
         axis.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes)
-        places, taken = [], []  # type: ignore[var-annotated]
+        places: list[np.ndarray] = []
+        taken: list[np.ndarray] = []
         for label, name in enumerate(named):
             axis.scatter([], [], s=4, color=palette[label], label=name)
             if (labels == label).any():
@@ -341,28 +342,50 @@ def _relative(errors, title):
     }
 
 
-def error_by_seconds(errors: Mapping[str, Mapping[float, float]], title: str) -> Image:
+def error_by_seconds(
+    errors: Mapping[str, Mapping[float, float]],
+    title: str,
+    notes: Mapping[str, Sequence[str]] | None = None,
+) -> Image:
     """Squared error against seconds of training on two log axes.
 
     Args:
-        errors: method -> {seconds: E}, one line a method, a mark a training.
+        errors: method -> {seconds: E}, one line a method, a mark a training. A method with one mark
+            has a dotted line at its error, to compare the others with.
         title: of the figure.
+        notes: method -> a text for each of its marks, such as the number of epochs.
 
     Raises:
-        ValueError: no dictionary of dictionaries, seconds that are not positive, or errors that are no
-            numbers.
+        ValueError: no dictionary of dictionaries, seconds that are not positive, errors that are no
+            numbers, or notes for no method or of another number.
     """
     _check_errors(errors)
     for points in errors.values():
         for seconds in points:
             check_rate(seconds=seconds)
-    figure, axis = plt.subplots(figsize=(6.2, 4), layout="constrained")
+    for method, texts in (notes or {}).items():
+        if len(errors.get(method, ())) != len(texts):
+            raise ValueError(f"notes for '{method}' need a method of that name, and a text a mark")
+    figure, axis = plt.subplots(figsize=(7, 4.4), layout="constrained")
     _draw_errors(axis, errors)
+    # Neighbouring lines have their texts on different sides.
+    for i, (method, texts) in enumerate((notes or {}).items()):
+        for place, text in zip(errors[method].items(), texts, strict=True):
+            axis.annotate(
+                text, place, (0, 6 if i % 2 else -6), textcoords="offset points", fontsize=8,
+                ha="center", va="bottom" if i % 2 else "top", color=_color_of(method),
+            )  # fmt: skip
     axis.set(title=title, xlabel="seconds of training (log scale)", xscale="log", yscale="log")
     axis.set_ylabel("E, squared error per test image (log scale)")
     _name_ticks(axis, [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)])
     _plain_log_ticks(axis)
-    _name_lines(axis, errors)
+    ends, right = {}, axis.get_xlim()[1]
+    for method, points in errors.items():
+        ends[method] = {**points, right: [*points.values()][-1]}
+        if len(points) == 1:
+            axis.plot(*zip(*ends[method].items(), strict=True), ":", color=_color_of(method))
+    axis.set_xlim(right=right)
+    _name_lines(axis, ends)
     return show(figure, f"{title}: E against seconds of training. {_listed(errors)}.")
 
 
@@ -457,8 +480,8 @@ def error_maps(
         raise ValueError(
             f"no error of the maps is below {failed:g}, that of having learned nothing"
         )
-    norm = LogNorm(learned.min(), failed)
-    colors = plt.get_cmap("viridis").with_extremes(over="#CCCCCC", bad="#CCCCCC")
+    least = learned.min()
+    norm, colors = LogNorm(least, failed), plt.get_cmap("viridis").with_extremes(bad="#CCCCCC")
     height = -(-len(tables) // 2)
     figure, axes = plt.subplots(
         height, min(2, len(tables)), squeeze=False, figsize=(10, 3.1 * height), layout="constrained"
@@ -480,13 +503,14 @@ def error_maps(
         axis.set(title=title, xlabel=columns, ylabel=rows)
         if np.isfinite(values).any():
             i, j = np.unravel_index(np.nanargmin(values), values.shape)
-            frame = {"fill": False, "edgecolor": FRAMES[0], "linewidth": 2.5}
-            axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **frame))  # type: ignore[arg-type]
+            corner = j - 0.5, i - 0.5
+            frame = Rectangle(corner, 1, 1, fill=False, edgecolor=FRAMES[0], linewidth=2.5)
+            axis.add_patch(frame)
             lowest.append(f"{title}: {values[i, j]:.1f} at {high[i]:g} and {wide[j]:g}")
     bar = figure.colorbar(picture, ax=axes, label="E, squared error per test image", shrink=0.5)
     bar.ax.minorticks_off()
     ticks = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
-    ticks = [tick for tick in ticks if norm.vmin <= tick <= norm.vmax]  # type: ignore[operator]
+    ticks = [tick for tick in ticks if least <= tick <= failed]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.set_xlabel(f"grey: {failed:g} or more", fontsize=8)
     about = f"E over {rows} and {columns}; from {failed:g} on a cell is grey"

@@ -205,7 +205,15 @@ def test_decoding_the_code_reconstructs(small, tiny):
     np.testing.assert_allclose(aelib.decode(small, codes.tolist()), x_hat, atol=1e-6)
 
 
-@pytest.mark.parametrize("function", [aelib.encode, aelib.reconstruct])
+def test_the_error_of_a_network_that_went_astray_is_nan(tiny):
+    ae = aelib.dense_autoencoder((8, 6, 1), [5], 2, output_activation="linear")
+    e = aelib.squared_error(tiny.x_test, aelib.reconstruct(ae, tiny.x_test))
+    assert aelib.reconstruction_error(ae, tiny.x_test) == e
+    ae.decoder.set_weights([np.full_like(w, np.inf) for w in ae.decoder.get_weights()])
+    assert np.isnan(aelib.reconstruction_error(ae, tiny.x_test))
+
+
+@pytest.mark.parametrize("function", [aelib.encode, aelib.reconstruct, aelib.reconstruction_error])
 @pytest.mark.parametrize(
     ("x", "message"),
     [

@@ -166,7 +166,7 @@ def test_codes_may_be_lists_with_numbers_as_titles():
     _check(plots.codes_2d({30: [[0, 1], [1, 0]]}, [0, 1], ["a", "b"]), "30: 2 of 2 images")
 
 
-def test_learning_curves_and_code_sizes_state_their_numbers():
+def test_learning_curves_and_code_sizes_state_their_numbers(refused):
     _check(plots.learning_curves({"dense": [9.0, 4.0]}, "Blobs"), "Blobs", "dense: 9.0 to 4.0")
     errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {2: 25.0, 8: 7.5}}
     one = _check(plots.error_by_code_size({"Blobs": errors}), "Blobs: PCA: 40 at 2", "7.5 at 8")
@@ -174,7 +174,14 @@ def test_learning_curves_and_code_sizes_state_their_numbers():
     pair = _check(plots.error_by_code_size(two), "E, squared error", "Dots: PCA: 3 at 2")
     assert pair.shape[1] > 1.3 * one.shape[1]
     runs = {"PCA": {0.3: 40.0}, "dense": {9.51: 25.0, 130.2: 7.5}}
-    _check(plots.error_by_seconds(runs, "Blobs"), "PCA: 40 at 0.3", "25 at 9.51", "7.5 at 130.2")
+    notes = {"dense": [f"{epochs}" for epochs in range(1, len(runs["dense"]) + 1)]}
+    for image in (
+        plots.error_by_seconds(runs, "Blobs"),
+        plots.error_by_seconds(runs, "Blobs", notes),
+    ):
+        _check(image, "PCA: 40 at 0.3", "25 at 9.51", "7.5 at 130.2")
+    with refused("notes for 'dense' need a method of that name, and a text a mark"):
+        plots.error_by_seconds(runs, "Blobs", {"dense": ["1"]})
 
 
 def test_errors_may_be_divided_by_those_of_pca(refused):

@@ -44,7 +44,7 @@ def dense_autoencoder(
         hidden_units: layer sizes of the encoder between the pixels and the code.
         code_size: numbers in the code, 1 to height * width * channels. The code is linear.
         activation: of the hidden layers.
-        output_activation: of the pixels; "linear" or "sigmoid".
+        output_activation: of the pixels: "sigmoid", "linear", or another that Keras knows by name.
         kernel_initializer: Keras initializer of the weights of all layers, each of which gets a copy;
             None for He's of the hidden layers and Glorot's of the code and the pixels.
 
@@ -105,7 +105,7 @@ def conv_autoencoder(
         decoder: "paired" (both transposed convolutions, then upsampling) or "sandwich"
             (transposed convolution, upsampling, transposed convolution).
         activation: of the convolutions and the hidden layers.
-        output_activation: of the pixels; "linear" or "sigmoid".
+        output_activation: of the pixels: "sigmoid", "linear", or another that Keras knows by name.
         hidden_units: sizes of dense layers between the last block and the code, mirrored in
             the decoder.
 

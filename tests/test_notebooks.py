@@ -86,6 +86,7 @@ def _output(kind, **values):
         (_set(1, execution_count=3), "not executed from top to bottom"),
         (_set(1, execution_count=None), "not executed from top to bottom"),
         (_set(0, source="x = 1\n" * 26), "more than 25 lines"),
+        (_set(0, source="x = 1" + " + 1" * 18), "a line of 77 columns"),
         (_set(0, source="%matplotlb inline"), "a magic"),
         (_set(0, metadata={"tags": ["raises-exception"]}), "may raise"),
         (_set(1, metadata={}), "no claims cell"),

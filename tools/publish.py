@@ -127,6 +127,9 @@ def problems(notebook: nbformat.NotebookNode) -> list[str]:
     for number, cell in enumerate(code, 1):
         if len(cell.source.splitlines()) > 25:
             found.append(f"cell {number} has more than 25 lines")
+        widest = max(map(len, cell.source.splitlines()), default=0)
+        if widest > 76 and not {"hide-input", "parameters"} & {*cell.metadata.get("tags", [])}:
+            found.append(f"cell {number} has a line of {widest} columns, more than 76")
         found += [f"cell {number} {problem}" for problem in _output_problems(cell.outputs)]
     claims = [cell for cell in code if "nbval-check-output" in cell.metadata.get("tags", [])]
     if not claims:

@@ -83,7 +83,7 @@ class Dataset(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name as it is written in text: "Fashion-MNIST" for "fashion_mnist"."""
+        """The name for titles and tables, such as "Fashion-MNIST" for "fashion_mnist"."""
         return KNOWN[self.name].title if self.name in KNOWN else self.name
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Image
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -206,7 +206,10 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
         axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         outside = int(((drawn < low) | (drawn > high)).any(axis=1).sum())
         note = f"{len(drawn):,} of {len(y):,} images" + f", {outside} outside" * bool(outside)
-        axis.text(0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes)
+        axis.text(
+            0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes,
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+        )  # fmt: skip
         places: list[np.ndarray] = []
         taken: list[np.ndarray] = []
         for label, name in enumerate(named):
@@ -216,8 +219,8 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
                 places.append(crowd)
                 taken.append(free)
                 axis.annotate(
-                    name, crowd, free, ha="center", va="center", fontsize=9,
-                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
+                    name, crowd, free, ha="center", va="center", fontsize=11, fontweight="bold",
+                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
                     arrowprops=None if crowd is free else {"arrowstyle": "-", "shrinkA": 0},
                 )  # fmt: skip
         present = [name for label, name in enumerate(named) if (labels == label).any()]
@@ -292,7 +295,7 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> Image:
 def error_by_code_size(
     panels: Mapping[str, Mapping[str, Mapping[int, float]]], relative: bool = False
 ) -> Image:
-    """Squared error against code size, a panel a data set, side by side on one scale.
+    """Squared error against code size, a panel a data set, two in a row, all on one scale.
 
     Args:
         panels: title -> method -> {code size: E}, one line a method.
@@ -313,19 +316,24 @@ def error_by_code_size(
         panels = {title: _relative(errors, title) for title, errors in panels.items()}
         unit = "E divided by PCA's"
     sizes = sorted({size for errors in panels.values() for of in errors.values() for size in of})
+    columns, lines = min(2, len(panels)), -(-len(panels) // 2)
     figure, axes = plt.subplots(
-        1, len(panels), sharex=True, sharey=True, squeeze=False, layout="constrained",
-        figsize=(max(6.2, 4.6 * len(panels)), 4),
+        lines, columns, sharex=True, sharey=True, squeeze=False, layout="constrained",
+        figsize=(max(6.2, 4.6 * columns), 4 * lines),
     )  # fmt: skip
-    for axis, (title, errors) in zip(axes.flat, panels.items(), strict=True):
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, errors) in zip(axes.flat, panels.items(), strict=False):
         _draw_errors(axis, errors)
         axis.set(title=title, xscale="log", xlabel="numbers in the code (log scale)")
+        axis.tick_params(labelbottom=True)
     _name_ticks(axes[0, 0], sizes)
-    axes[0, 0].set_ylabel(unit + " (log scale)" * (not relative))
+    for axis in axes[:, 0]:
+        axis.set_ylabel(unit + " (log scale)" * (not relative))
     axes[0, 0].set(**{"ylim": (0, None)} if relative else {"yscale": "log"})
     if not relative:
         _plain_log_ticks(axes[0, 0])
-    for axis, errors in zip(axes.flat, panels.values(), strict=True):
+    for axis, errors in zip(axes.flat, panels.values(), strict=False):
         _name_lines(axis, errors)
     about = "; ".join(f"{title}: {_listed(errors)}" for title, errors in panels.items())
     return show(figure, f"{unit}, against the numbers in the code. {about}.")
@@ -351,7 +359,7 @@ def error_by_seconds(
 
     Args:
         errors: method -> {seconds: E}, one line a method, a mark a training. A method with one mark
-            has a dotted line at its error, to compare the others with.
+            and no note has a dotted line at its error, to compare the others with.
         title: of the figure.
         notes: method -> a text for each of its marks, such as the number of epochs.
 
@@ -370,10 +378,11 @@ def error_by_seconds(
     _draw_errors(axis, errors)
     # Neighbouring lines have their texts on different sides.
     for i, (method, texts) in enumerate((notes or {}).items()):
+        above = i % 2 == 1 or len(texts) == 1
         for place, text in zip(errors[method].items(), texts, strict=True):
             axis.annotate(
-                text, place, (0, 6 if i % 2 else -6), textcoords="offset points", fontsize=8,
-                ha="center", va="bottom" if i % 2 else "top", color=_color_of(method),
+                text, place, (0, 6 if above else -6), textcoords="offset points", fontsize=8,
+                ha="center", va="bottom" if above else "top", color=_color_of(method),
             )  # fmt: skip
     axis.set(title=title, xlabel="seconds of training (log scale)", xscale="log", yscale="log")
     axis.set_ylabel("E, squared error per test image (log scale)")
@@ -381,6 +390,9 @@ def error_by_seconds(
     _plain_log_ticks(axis)
     ends, right = {}, axis.get_xlim()[1]
     for method, points in errors.items():
+        if len(points) == 1 and method in (notes or {}):
+            ends[method] = points
+            continue
         ends[method] = {**points, right: [*points.values()][-1]}
         if len(points) == 1:
             axis.plot(*zip(*ends[method].items(), strict=True), ":", color=_color_of(method))
@@ -429,7 +441,9 @@ def _name_lines(axis, errors):
     ends = []
     for method, points in errors.items():
         place = to_axes.transform([*points.items()][-1])
-        style = {"color": _color_of(method) or "black", "transform": axis.transAxes}
+        # Darker than the line: pale colours are hard to read as letters.
+        ink = 0.7 * np.array(to_rgb(_color_of(method) or "black"))
+        style = {"color": ink, "transform": axis.transAxes}
         if len(points) > 1:
             ends.append((place[1], method, style))
         else:

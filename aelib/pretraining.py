@@ -93,7 +93,7 @@ def train_rbm(
         slow_epochs: the momentum is 0.5 in so many epochs, then 0.9.
         learning_rate: None for the paper's, 0.1, or 0.001 if `linear`.
         batch_size: rows in a step.
-        seed: initial weights, order of the rows, and the hidden units' draws.
+        seed: first weights, order of the rows, and the hidden units' draws.
         progress: a tqdm bar to move on by one each epoch.
 
     Returns:

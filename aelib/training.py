@@ -36,7 +36,7 @@ def train(
             another epoch, whose order is another.
         batch_size: images in a step; None for 64 with convolutions and 256 without, or fewer, down
             to 16, where an epoch of them would have less than 40 steps.
-        seed: draws new initial weights, and fixes the order of the images and how they are moved;
+        seed: draws new first weights, and fixes the order of the images and how they are moved;
             None trains on from the weights that are there.
         learning_rate: its peak.
         weight_decay: AdamW's, relative to the learning rate; biases are left out.

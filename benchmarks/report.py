@@ -257,7 +257,7 @@ def _heading(rows, identity):
         "which slows some recipes far more than others. Run it again on a quiet machine.**"
     )
     return (
-        f"# Other people's recipes and ours\n\nMeasured on {when}: {machine['processor']}, "
+        f"# What the benchmark found\n\nMeasured on {when}: {machine['processor']}, "
         f"{machine['cores']} cores, {machine['memory_gb']} GB, {machine['system']}. {used}.\n\n"
         f"{rounds} round{'s' * (rounds > 1)}, {len(rows)} runs. Before each run: a matrix product "
         f"{spread([*rows.gflops])} GFLOP/s, other programs {spread([*rows.load_percent])} % of the "

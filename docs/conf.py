@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 ROOT = Path(__file__).parent.parent
 
 project = "Autoencoders, from PCA to convolutions"
-author = copyright = "The authors of the autoencoder tutorials"
+author = copyright = "the authors of the autoencoder tutorials"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 language = "en"
 
@@ -105,5 +105,30 @@ class Published(SphinxDirective):
         return f'<img alt="{alt}" src="data:image/png;base64,{picture}">'
 
 
+def name_pictures(app, doctree):
+    """Gives each picture of a notebook its alternative text, which myst-nb leaves out."""
+    path = ROOT / f"{app.env.docname}.ipynb"
+    if not path.exists():
+        return
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [out for cell in cells for out in cell.get("outputs", [])]
+    drawn = [out for out in outputs if "image/png" in out.get("data", {})]
+    shown = [
+        picture
+        for bundle in doctree.findall(nodes.container)
+        if bundle.get("mime_type") == "image/png"
+        for picture in bundle.findall(nodes.image)
+    ]
+    for picture, out in zip(shown, drawn, strict=True):
+        picture["alt"] = out.metadata["image/png"]["alt"]
+
+
+def skip_fields(app, what, name, obj, skip, options):
+    """Leaves out the fields of named tuples: their classes describe them."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
+
+
 def setup(app):
     app.add_directive("published", Published)
+    app.connect("doctree-read", name_pictures)
+    app.connect("autodoc-skip-member", skip_fields)

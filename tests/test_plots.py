@@ -180,6 +180,13 @@ def test_learning_curves_and_code_sizes_state_their_numbers(refused):
         plots.error_by_seconds(runs, "Blobs", notes),
     ):
         _check(image, "PCA: 40 at 0.3", "25 at 9.51", "7.5 at 130.2")
+    dotted = plots.error_by_seconds(runs, "Blobs", notes)
+    alone = plots.error_by_seconds(runs, "Blobs", {"PCA": ["2"], **notes})
+    pixels = [_check(image) for image in (dotted, alone)]
+    orange = [((p[..., 0] > 0.85) & (p[..., 2] < 0.1)).sum() for p in pixels]
+    assert orange[0] > 2 * orange[1]  # with the line, and without
+    three = plots.error_by_code_size({**two, "Lines": errors})
+    assert _check(three).shape[0] > 1.5 * pair.shape[0]  # the third one stands below
     with refused("notes for 'dense' need a method of that name, and a text a mark"):
         plots.error_by_seconds(runs, "Blobs", {"dense": ["1"]})
 

@@ -171,6 +171,14 @@ def test_nothing_of_this_machine_is_there(tmp_path):
 
 
 @needs_sandbox
+def test_each_process_has_limits():
+    asked = "import resource as r\nfor name in ('CPU', 'AS', 'NOFILE'):\n"
+    asked += "    print(max(r.getrlimit(getattr(r, f'RLIMIT_{name}'))))"
+    limits = [submission.LIMITS[f"RLIMIT_{name}"] for name in ("CPU", "AS", "NOFILE")]
+    assert [int(line) for line in _said(_examine(asked)[0]).split()] == limits
+
+
+@needs_sandbox
 def test_hidden_tests_are_not_in_its_reach():
     spy = (
         "import gc, sys\n"

@@ -30,6 +30,9 @@ GUIDES = [
 ]
 # The rules of WCAG 2.1 AA. axe's own fetching of styles misses one and leaves an error in the console.
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "preload": False}
+# Pictures whose sides are not in proportion as in their files.
+DISTORTED = """[...document.querySelectorAll("article img")].filter(i => i.naturalHeight && i.clientHeight
+    && Math.abs(i.clientWidth / i.clientHeight * i.naturalHeight / i.naturalWidth - 1) > 0.05).length"""
 PAGES = [*GUIDES, *(f"notebooks/{name}" for name in NOTEBOOKS)]
 
 
@@ -59,12 +62,14 @@ class _Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.loads, self.ids = [], [], set()
+        self.links, self.loads, self.ids, self.alts = [], [], set(), []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         self.ids |= {given.get("id"), given.get("name")}
+        if tag == "img":
+            self.alts.append(given.get("alt") or "")
         if tag == "a" and given.get("href"):
             self.links.append(given["href"])
         elif tag == "link" and given.get("rel") not in ("canonical",) and given.get("href"):
@@ -149,6 +154,18 @@ def test_every_link_inside_leads_somewhere(site, parsed):
     assert not broken
 
 
+def test_each_picture_of_a_notebook_says_what_it_shows(site, parsed):
+    alts = [
+        alt
+        for path, page in parsed.items()
+        if path.parent.name == "notebooks"
+        for alt in page.alts
+        if "logo" not in alt
+    ]
+    assert len(alts) > 40
+    assert not [alt for alt in alts if len(alt) < 20 or alt.endswith(".png")]
+
+
 def test_nothing_is_loaded_from_elsewhere(site, parsed):
     loads = {a for page in parsed.values() for a in page.loads if re.match(r"(https?:)?//", a)}
     assert not loads
@@ -193,13 +210,16 @@ def watched(page):
 def test_every_page_opens_and_fits_a_phone(how, site, served, watched):
     start = site.as_uri() if how == "from a folder" else served
     watched.set_viewport_size({"width": 390, "height": 800})
-    wide = []
+    wide, distorted = [], []
     for name in PAGES:
         watched.goto(f"{start}/{name}.html")
         assert watched.locator("article h1").first.is_visible()
         if watched.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(name)
+        if watched.evaluate(DISTORTED):
+            distorted.append(name)
     assert not wide
+    assert not distorted
     watched.goto(f"{start}/index.html")
     watched.wait_for_url("**/docs/index.html")
 

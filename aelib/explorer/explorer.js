@@ -396,7 +396,7 @@ async function draw() {
   function report(method, decoded) {
     const error = squaredError(drawing, decoded);
     paint(method.canvas, decoded);
-    method.text.textContent = `${method.name}: squared error E = ${show(error)}`;
+    method.text.textContent = `${method.name}: E = ${show(error)}`;
     return `${method.name} ${show(error)}`;
   }
 
@@ -492,7 +492,7 @@ async function draw() {
       make("h2", {}, `${first.name}: the ${first.ranges.length} numbers of its code`), bars.element));
   document.querySelector("#help").textContent =
     "Draw with the pointer or a finger, or take a test image. A drawing is moved to the middle. " +
-    `The bars are the code of ${first.name}: move one, and its picture changes; ${methods.length > 1 ? "the others stay" : "your drawing stays"}.`;
+    `The bars are the code of the first method, ${first.name}: move one, and its picture changes; ${methods.length > 1 ? "the others stay" : "your drawing stays"}.`;
   next();
   return () => {};
 }

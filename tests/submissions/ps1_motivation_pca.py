@@ -1,13 +1,26 @@
 """Wrong submissions of problem set 1: the cells they replace, and exactly the tests they lose."""
 
 SUBMISSIONS = {
-    "mean over pixels, not the sum": {
-        "loses": ["ps1-error-test", "ps1-error-hidden"],
+    "mean over pixels, not the sum, and the smallest components": {
+        "loses": [
+            "ps1-error-test",
+            "ps1-error-hidden",
+            "ps1-fit-test",
+            "ps1-fit-hidden",
+            "ps1-mine-test",
+            "ps1-knn-test",
+        ],
         "cells": {
+            "ps1-fit": """\
+def fit(x, k):
+    rows = x.reshape(len(x), -1)
+    mean = rows.mean(axis=0)
+    return mean, np.linalg.svd(rows - mean, full_matrices=False)[2][-k:]
+""",
             "ps1-error": """\
 def squared_error(x, x_hat):
     return float(np.mean((x - x_hat) ** 2))
-"""
+""",
         },
     },
     "PCA without subtracting the mean": {

@@ -33,15 +33,27 @@ SUBMISSIONS = {
 """,
         },
     },
-    "forgets biases channels nan": {
+    "forgets biases channels nan and takes the mean of all codes": {
         "loses": [
             "ps2-count-test",
             "ps2-count-hidden",
             "ps2-wide-test",
             "ps2-to-e-test",
             "ps2-best-hidden",
+            "ps2-importance-test",
+            "ps2-importance-hidden",
+            "ps2-ratio-test",
         ],
         "cells": {
+            "ps2-importance": """\
+def importance(decoder, codes, x):
+    errors = []
+    for number in range(codes.shape[1]):
+        changed = codes.copy()
+        changed[:, number] = codes.mean()
+        errors.append(aelib.squared_error(x, decoder.predict_on_batch(changed)))
+    return np.array(errors)
+""",
             "ps2-count": """def count_weights(pixels, hidden_units, code_size):
     sizes = [pixels, *hidden_units, code_size]
     return 2 * sum(sizes[i] * sizes[i + 1] for i in range(len(sizes) - 1))

@@ -1,15 +1,32 @@
 """Wrong submissions of problem set 3: the cells they replace, and exactly the tests they lose."""
 
 SUBMISSIONS = {
-    "flips and rounds down": {
+    "flips and rounds down, forgets channels, mends nothing": {
         "loses": [
             "ps3-shapes-test",
             "ps3-convolve-test",
             "ps3-convolve-hidden",
             "ps3-shapes-hidden",
             "ps3-predict-test",
+            "ps3-weights-test",
+            "ps3-weights-hidden",
+            "ps3-count-test",
+            "ps3-mended-test",
+            "ps3-mended-hidden",
         ],
         "cells": {
+            "ps3-weights": """\
+def conv_weights(size, channels_in, filters):
+    return (size * size + 1) * filters
+
+
+def dense_weights(inputs, units):
+    return (inputs + 1) * units
+""",
+            "ps3-mended": """\
+def mended(x, seed):
+    return build_and_train(broken_autoencoder, x, seed)
+""",
             "ps3-convolve": '''def convolve(image, kernel):
     """Slide kernel (a, b) over image (h, w); the answer has shape (h - a + 1, w - b + 1)."""
     kernel = kernel[::-1, ::-1]

@@ -41,15 +41,24 @@ aelib.train(linear, data, verbose=False)""",
     return np.linalg.svd(codes @ weights, full_matrices=False)[2][: len(weights)]""",
         },
     },
-    "weights alone and naive log": {
+    "weights alone and naive log, axes not transposed": {
         "loses": [
             "ps4-mix-test",
             "ps4-rotate-test",
             "ps4-rotate-hidden",
             "ps4-entropy-test",
             "ps4-entropy-hidden",
+            "ps4-report-test",
         ],
         "cells": {
+            "ps4-report": """\
+pca = aelib.fit_pca(data.x_train, k)
+e_linear = aelib.squared_error(data.x_train, aelib.reconstruct(linear, data.x_train))
+e_pca = aelib.squared_error(data.x_train, aelib.reconstruct(pca, data.x_train))
+axes, components = (ae.decoder.get_weights()[0] for ae in (linear, pca))
+angle = aelib.principal_angles(axes, components).max()
+print(e_linear, e_pca, angle)
+""",
             "ps4-mix": """def mix(weights, codes, m):
     return m.T @ weights, codes @ m""",
             "ps4-rotate": """def to_pca(weights, codes):

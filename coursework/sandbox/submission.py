@@ -24,7 +24,7 @@ ROOM = 500_000_000  # bytes of files in memory
 LIMITS = {  # of each process; of addresses TensorFlow takes many
     **{"RLIMIT_AS": 3 * MEMORY, "RLIMIT_FSIZE": ROOM, "RLIMIT_NOFILE": 512},
     **{"RLIMIT_NPROC": 1000, "RLIMIT_CORE": 0},
-    "RLIMIT_CPU": 600 * (os.cpu_count() or 1),  # seconds; the time for a whole submission ends earlier
+    "RLIMIT_CPU": 600 * (os.cpu_count() or 1),  # seconds; a whole submission ends earlier
 }
 GRACE = 10  # seconds after which a cell that does not stop by itself is stopped
 WAYS_OUT = (

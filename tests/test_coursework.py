@@ -4,12 +4,17 @@ import contextlib
 import copy
 import csv
 import itertools
+import os
 import re
 import runpy
 import shlex
 import shutil
+import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -336,29 +341,149 @@ def test_what_cannot_be_interrupted_is_killed_and_graded_anew(
     assert row["note"] == "called"
 
 
+# What a submission does, and the line that it gets. These end before they come to their tests.
+STOPPED = {
+    "exit": ("import os\nos._exit(0)", "it ended its own process"),
+    "answers": ("import os, sys\nos.write(int(sys.argv[3]), b'x' * 64)", "it sent "),
+    "output": ("print('x' * 300_000_000)", "it sent a message of 300 MB"),
+    "processes": (
+        "import os, time\nfor _ in range(400):\n    if not os.fork():\n        time.sleep(60)\n"
+        "time.sleep(60)",
+        "it started more than 100 processes|it took more than 4 GB",  # copies count in full
+    ),
+    "memory": (
+        "import numpy as np, time\nkept = []\nfor _ in range(24):\n"
+        "    kept.append(np.ones(500_000_000, 'uint8'))\ntime.sleep(60)",
+        "it took more than 4 GB of memory",
+    ),
+}
+# These are graded, and their first function is wrong all the same.
+WRONG = {
+    "equals": "class All:\n    __eq__ = __add__ = __abs__ = lambda *_: All()\n"
+    "    __lt__ = __bool__ = lambda *_: True\ndef squared_error(x, x_hat):\n    return All()",
+    "replaces": "import builtins, numpy as np, aelib\nnp.testing.assert_allclose = print\n"
+    "np.allclose = aelib.squared_error = builtins.print = lambda *_, **__: True\n"
+    "isinstance = abs = lambda *_: True\ndef squared_error(x, x_hat):\n    return 0.0",
+    "grader": "import plain, sys\nplain.encode = lambda *_: ['value', True]\n"
+    "sys.modules['__main__'].encode = lambda *_: ['value', True]\n"
+    "def squared_error(x, x_hat):\n    return 0.0",
+}
+
+
+def _beside(notebooks, honest):
+    """Add the hostile notebooks that leave the answers as they are, and try more than that."""
+    for student in ("kernel", "script", "outside", "leftover"):
+        notebooks[student] = copy.deepcopy(honest)
+    notebooks["kernel"].metadata.kernelspec = {"name": "evil", "display_name": "", "language": "C"}
+    text = "<script>alert(1)</script><img src=x onerror=alert(2)> words"
+    show = f"from IPython.display import HTML\nHTML({text!r})"
+    notebooks["script"].cells.insert(0, new_markdown_cell(text))
+    notebooks["script"].cells.append(new_code_cell(show))
+    start = "import subprocess\nsubprocess.Popen(['sleep', '98765'], start_new_session=True)"
+    notebooks["leftover"].cells.append(new_code_cell(start))
+
+
+def _outside(folder, port):
+    """A cell that prints what it could do outside of its sandbox."""
+    other, gradebook = folder / "in" / "honest" / f"{PS1}.ipynb", folder / "out" / "gradebook.db"
+    attempts = [
+        "open('/etc/passwd').read()",
+        "import os; os.symlink('/etc/passwd', 'link'); open('link').read()",
+        "import aelib; open(aelib.__file__, 'a')",
+        f"open({str(ROOT / 'coursework' / 'grader.py')!r})",
+        f"open({str(other)!r}).read()",
+        f"open({str(other)!r}, 'w')",
+        f"open({str(gradebook)!r}, 'ab').write(b'x')",
+        f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
+        "import socket; socket.create_connection(('192.0.2.1', 80), 2)",
+    ]
+    lines = [f"for attempt in {attempts!r}:", "    try:", "        exec(attempt)"]
+    lines += ["    except Exception:", "        print('refused')"]
+    lines += ["    else:", "        print('done:', attempt)"]
+    return "\n".join(lines), "refused\n" * len(attempts)
+
+
 @pytest.mark.slow
 def test_hostile_notebooks_beside_an_honest_one(released, prepared, tmp_path, sandbox):
-    solution = _answered(released, PS1)
-    for student in ("honest", "kernel", "script"):
-        notebook = copy.deepcopy(solution)
-        if student == "kernel":
-            notebook.metadata.kernelspec = {"name": "evil", "display_name": "evil", "language": "C"}
-        if student == "script":
-            text = "<script>alert(1)</script><img src=x onerror=alert(2)> words"
-            notebook.cells.insert(0, new_markdown_cell(text))
-            show = f"from IPython.display import HTML\nHTML({text!r})"
-            notebook.cells.append(new_code_cell(show))
+    if sandbox == "none":
+        pytest.skip("needs bubblewrap and user namespaces")
+    notebooks = {"honest": _answered(released, PS1)}
+    for student, (source, _) in STOPPED.items():
+        notebooks[student] = _answered(released, PS1, cells={"ps1-error": source})
+    for student, source in WRONG.items():
+        notebooks[student] = _answered(released, PS1, cells={"ps1-error": source})
+    _beside(notebooks, notebooks["honest"])
+    server = socket.create_server(("127.0.0.1", 0))
+    attempts, refused = _outside(tmp_path, server.getsockname()[1])
+    notebooks["outside"].cells.append(new_code_cell(attempts))
+    for student, notebook in notebooks.items():
         _hand_in(notebook, tmp_path / "in" / student, PS1)
+    before = (tmp_path / "in" / "honest" / f"{PS1}.ipynb").read_bytes()
     shutil.copytree(prepared, tmp_path / "out")
-    rows = course.grade(tmp_path / "in", tmp_path / "out", sandbox=sandbox)
-    assert {row["auto"] for row in rows} == {sum(_points(PS1).values())}
+    found = course.grade(tmp_path / "in", tmp_path / "out", sandbox=sandbox)
+    server.close()
+
+    rows = {row["student"]: row for row in found}
+    for student, (_, told) in STOPPED.items():
+        assert rows[student]["status"] == "not graded", student
+        assert re.match(told, rows[student]["note"]), rows[student]["note"]
+    full = sum(_points(PS1).values())
+    for student in WRONG:
+        assert rows[student]["auto"] <= full - _points(PS1)["ps1-error-test"], student
+        assert "ps1-error-test" in _failed_tests(tmp_path / "out", student, PS1)
+    for student in ("honest", "kernel", "script", "outside", "leftover"):
+        assert (rows[student]["auto"], rows[student]["note"]) == (full, ""), student
+
+    executed = grader.autograded(tmp_path / "out", "outside", PS1)
+    said = nbformat.read(executed, as_version=4).cells[-1].outputs
+    assert "".join(output.text for output in said) == refused
+    assert (tmp_path / "in" / "honest" / f"{PS1}.ipynb").read_bytes() == before
+    for process in psutil.process_iter():  # what is left is nobody's child by now
+        with contextlib.suppress(psutil.Error):
+            assert not {"98765", "worker.py"} & {Path(word).name for word in process.cmdline()}
     (page,) = (tmp_path / "out" / "feedback" / "script").rglob("*.html")
     text = page.read_text(encoding="utf-8")
     assert "words" in text
     assert "<script>alert" not in text
     assert 'onerror="alert' not in text
     assert text.index("script-src 'none'") < text.index("<title>")
-    assert (tmp_path / "out" / "gradebook-before.db").exists()
+
+
+@pytest.mark.slow
+def test_points_survive_a_kill(released, prepared, tmp_path, sandbox):
+    """Killed while it writes points: the table is the old one, the gradebook sound, and kept."""
+    folder = tmp_path / "out"
+    shutil.copytree(prepared, folder)
+    for student in ("ada", "ben"):
+        _hand_in(_answered(released, PS1), tmp_path / "in" / student, PS1)
+    course.grade(tmp_path / "in", folder, sandbox=sandbox)
+    table = (folder / "grades.csv").read_bytes()
+    assert table.count(b",24.0,24.0,") == 2
+
+    worse = {"ps1-error": "def squared_error(x, x_hat):\n    return 0.0"}
+    for student in ("ada", "ben"):
+        _hand_in(_answered(released, PS1, 1, worse), tmp_path / "in" / student, PS1)
+    command = [sys.executable, ROOT / "coursework" / "course.py", "grade", tmp_path / "in"]
+    command += ["--folder", folder, "--sandbox", sandbox]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        changed = grader.autograded(folder, "ada", PS1)
+        first = changed.stat().st_mtime_ns
+        while not changed.exists() or changed.stat().st_mtime_ns == first:
+            assert running.poll() is None
+            time.sleep(0.005)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert (folder / "grades.csv").read_bytes() == table
+    for name in ("gradebook.db", "gradebook-before.db"):
+        with contextlib.closing(sqlite3.connect(folder / name)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with Gradebook(f"sqlite:///{folder}/gradebook-before.db") as before:
+        assert before.find_submission(PS1, "ada").code_score == 24
+
+    rows = course.grade(tmp_path / "in", folder, sandbox=sandbox)
+    assert [row["auto"] < 24 for row in rows] == [True, True]
 
 
 @pytest.fixture

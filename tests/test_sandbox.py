@@ -113,33 +113,11 @@ def test_no_wrong_answer_passes(answer):
 
 
 @needs_sandbox
-@pytest.mark.parametrize(
-    ("attack", "told"),
-    [
-        ("import os\nos._exit(0)", "it ended its own process"),
-        ("import os, sys\nos.write(int(sys.argv[3]), b'x' * 64)", "it sent "),
-        (
-            "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True:\n    pass",
-            "did not end in 1 s and could not be stopped",
-        ),
-        (
-            "import os, time\nfor _ in range(400):\n    if not os.fork():\n        time.sleep(60)\n"
-            "time.sleep(60)",
-            "it started more than 100 processes",
-        ),
-        (
-            "import numpy as np, time\nkept = []\nfor _ in range(24):\n"
-            "    kept.append(np.ones(500_000_000, 'uint8'))\ntime.sleep(60)",
-            "it took more than 4 GB of memory",
-        ),
-        ("print('x' * 300_000_000)", "it sent a message of 300 MB"),
-    ],
-    ids=["exit", "answers", "endless", "processes", "memory", "output"],
-)
-def test_what_takes_too_much_is_stopped_and_told(attack, told, monkeypatch):
+def test_what_cannot_be_interrupted_is_stopped_and_told(monkeypatch):
     monkeypatch.setattr(submission, "GRACE", 3)
-    with pytest.raises(SubmissionEndedError, match=told):
-        _examine(attack, seconds=1.0 if "SIGALRM" in attack else 30.0)
+    attack = "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True:\n    pass"
+    with pytest.raises(SubmissionEndedError, match="did not end in 1 s and could not be stopped"):
+        _examine(attack, seconds=1.0)
     assert not [command for command in _commands() if "worker.py" in command]
 
 
@@ -192,15 +170,6 @@ def test_hidden_tests_are_not_in_its_reach():
         "    return ''.join(['secret', ' = 4', ' + base']) in ' '.join(found) or 2 * x\n"
     )
     assert _examine(spy)[1] == {}
-
-
-@needs_sandbox
-def test_what_it_started_ends_with_it():
-    start = "import subprocess\nsubprocess.Popen(['sleep', '98765'], start_new_session=True)"
-    assert _examine(start + "\n" + ANSWER)[1] == {}
-    for process in psutil.process_iter():  # it is nobody's child by now
-        with contextlib.suppress(psutil.Error):
-            assert "98765" not in process.cmdline()
 
 
 @needs_sandbox

@@ -169,6 +169,15 @@ def test_the_page_decodes_what_keras_decodes(models, tiny, touch):
     assert np.abs(np.array(found) - wanted).mean() < 2 / 255
 
 
+def _comes(page, condition):
+    """Whether it comes true within ten seconds, however busy the machine is."""
+    for _ in range(100):
+        if condition():
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
 @pytest.mark.browser
 def test_pointer_and_keys_walk_in_the_plane(models, tiny, touch, page):
     frame = touch(explorer.explore(models, tiny))
@@ -191,13 +200,11 @@ def test_pointer_and_keys_walk_in_the_plane(models, tiny, touch, page):
     tall = page.locator("iframe").bounding_box()["height"]
     end = _image(frame, 2)
     frame.get_by_role("button", name="Play the walk").nth(1).click()
-    page.wait_for_timeout(300)
-    assert np.abs(_image(frame, 2) - end).max() > 20
+    assert _comes(page, lambda: np.abs(_image(frame, 2) - end).max() > 20)
     maps.nth(1).focus()
     page.keyboard.press("Escape")
     assert not frame.locator("canvas.strip").nth(1).is_visible()
-    page.wait_for_timeout(200)
-    assert page.locator("iframe").bounding_box()["height"] < tall - 10
+    assert _comes(page, lambda: page.locator("iframe").bounding_box()["height"] < tall - 10)
 
 
 @pytest.mark.browser

@@ -4,13 +4,18 @@ A course folder holds a step a sub-folder, as nbgrader wants it: source/ and rel
 assignments, then submitted/, autograded/ and feedback/, and the points in gradebook.db.
 """
 
+import atexit
+import itertools
+import json
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import threading
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import nbformat
@@ -31,11 +36,8 @@ NO_SCRIPT = (
 )
 # Errors that a teacher hears of wherever they are; others are what the tests are there for.
 SERIOUS = ("CellTimeoutError", "SyntaxError", "IndentationError", "TabError")
-# jsonschema, which nbgrader imports, builds a parser of web addresses at each start. That takes a
-# second or two and nobody here needs it: to Python, the optional package is not installed.
-START = """import runpy, sys
-sys.modules["rfc3987_syntax"] = None
-runpy.run_module("nbgrader", run_name="__main__")"""
+
+_idle: dict[int, list[subprocess.Popen]] = {}  # nbgrader_server.py at work: jobs -> those that wait
 
 
 def prepare(folder: Path, names: list[str], sandbox: str = "bubblewrap") -> None:
@@ -179,34 +181,36 @@ def write_feedback(folder: Path, name: str) -> None:
 
 
 def run_nbgrader(
-    folder: Path, *arguments: str, jobs: int = 1, patience: float | None = None
+    folder: Path, *arguments: str, jobs: int = 1, patience: float = threading.TIMEOUT_MAX
 ) -> str:
     """Run an nbgrader command in `folder`, as one of `jobs`, for at most `patience` seconds.
 
     Returns:
         "", or in one line what went wrong.
     """
-    # nbgrader reads nbgrader_config.py in the folder that it is started in. PATH is as in an
-    # activated environment, for programs that it starts.
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-    process = subprocess.Popen(
-        [sys.executable, "-c", START, *arguments],
-        cwd=folder,
-        env={**os.environ, **share(jobs), "PATH": path, "PYTHONDONTWRITEBYTECODE": ""},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    waiting, started = _idle.setdefault(jobs, []), time.monotonic()
+    server = waiting.pop() if waiting else None
+    if server is None or server.poll() is not None:
+        server = _start_server(jobs)
+    late = threading.Timer(patience, _kill, [server])
+    late.daemon = True
+    late.start()
     try:
-        log, _ = process.communicate(timeout=patience)
-    except subprocess.TimeoutExpired:
-        # A submission is a session of its own and may ignore signals: it would outlive nbgrader.
-        for child in [*psutil.Process(process.pid).children(recursive=True), process]:
-            child.kill()
-        process.communicate()
-        return f"not done after {patience} s, stopped"
-    if process.returncode == 0:
+        server.stdin.write(json.dumps([str(folder.resolve()), arguments]) + "\n")
+        server.stdin.flush()
+        answer = server.stdout.readline()
+    except OSError:
+        answer = ""
+    finally:
+        late.cancel()
+    if not answer:
+        with server:
+            _kill(server)
+        on_time = time.monotonic() - started < patience
+        return "nbgrader has ended" if on_time else f"not done after {patience} s, stopped"
+    waiting.append(server)
+    status, log = json.loads(answer)
+    if status == 0:
         return ""
     # The log ends with nbgrader's own words ("please see the above traceback"); more is to be
     # learnt from the last line that names an exception.
@@ -214,3 +218,32 @@ def run_nbgrader(
     raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     last = (raised or lines or ["nbgrader failed"])[-1][:300]
     return last.removeprefix("sandbox.submission.SubmissionEndedError: ")
+
+
+def _start_server(jobs):
+    # PATH is as in an activated environment, for programs that nbgrader starts.
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    return subprocess.Popen(
+        [sys.executable, COURSE / "nbgrader_server.py"],
+        env={**os.environ, **share(jobs), "PATH": path, "PYTHONDONTWRITEBYTECODE": ""},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+@atexit.register
+def _end_servers():
+    for server in itertools.chain(*_idle.values()):
+        server.communicate()  # closes its input, which is how it learns of the end
+
+
+def _kill(server):
+    """Kill a server, and what it started: a submission is a session of its own, and may ignore signals."""
+    with suppress(psutil.NoSuchProcess):
+        started = psutil.Process(server.pid).children(recursive=True)
+        server.kill()  # before the others: it would take their end for that of its command
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

@@ -319,7 +319,7 @@ def test_what_cannot_be_interrupted_is_killed_and_graded_anew(
     monkeypatch.setattr(grader, "write_feedback", lambda *_: None)
     for limits, note in (
         ({"CELL_LIMIT": 2}, "a cell did not end in 2 s and could not be stopped"),
-        ({"CELL_LIMIT": 300, "PATIENCE": 15}, "not done after 15 s, stopped"),
+        ({"CELL_LIMIT": 300, "PATIENCE": 8}, "not done after 8 s, stopped"),
     ):
         for name, seconds in limits.items():
             monkeypatch.setattr(grader, name, seconds)
@@ -349,7 +349,7 @@ STOPPED = {
     "processes": (
         "import os, time\nfor _ in range(400):\n    if not os.fork():\n        time.sleep(60)\n"
         "time.sleep(60)",
-        "it started more than 100 processes|it took more than 4 GB",  # copies count in full
+        "it started more than 100 processes",
     ),
     "memory": (
         "import numpy as np, time\nkept = []\nfor _ in range(24):\n"
@@ -591,17 +591,43 @@ def test_the_command_says_in_a_line_what_is_wrong(tmp_path):
 
 
 def test_of_what_nbgrader_logs_the_last_error_is_told(tmp_path):
-    # Python looks for nbgrader in the folder that it is started in first.
-    (tmp_path / "nbgrader.py").write_text(
+    config = tmp_path / "nbgrader_config.py"
+    config.write_text(
         "import sys\n"
         "print('zmq.error.ZMQError: first', 'sqlalchemy.exc.OperationalError: second', sep='\\n')\n"
         "print('Please see the above traceback')\n"
-        "sys.exit(sys.argv[1])\n"
+        "sys.exit(3)\n"
     )
-    problem = grader.run_nbgrader(tmp_path, "3")
+    problem = grader.run_nbgrader(tmp_path, "generate_feedback", "a")
     assert problem == "sqlalchemy.exc.OperationalError: second"
-    (tmp_path / "nbgrader.py").write_text("print('ValueError: only a warning')")
-    assert grader.run_nbgrader(tmp_path, "autograde") == ""
+    config.write_text("print('ValueError: only a warning')\nimport sys\nsys.exit()")
+    assert grader.run_nbgrader(tmp_path, "generate_feedback", "a") == ""
+
+
+def test_commands_of_nbgrader_leave_nothing_to_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(grader, "_idle", {})
+    config = tmp_path / "nbgrader_config.py"
+    config.write_text(
+        "import os, sys\n"
+        "print(f'Error: {os.getppid()} {os.environ.get(\"LEFT\")} {\"LEFT\" in sys.modules}')\n"
+        "os.environ['LEFT'], sys.modules['LEFT'] = 'x', sys\n"
+        "sys.exit(1)\n"
+    )
+    said = {grader.run_nbgrader(tmp_path, "generate_feedback", "a") for _ in range(2)}
+    (server,) = grader._idle[1]
+    assert said == {f"Error: {server.pid} None False"}
+    config.write_text("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nos._exit(0)")
+    assert grader.run_nbgrader(tmp_path, "generate_feedback", "a") == "nbgrader has ended"
+    config.write_text("import sys, time\ntime.sleep(60)")
+    said = grader.run_nbgrader(tmp_path, "generate_feedback", "a", patience=0.1)
+    assert said == "not done after 0.1 s, stopped"
+    assert grader._idle == {1: []}
+    config.write_text("raise SystemExit")
+    assert grader.run_nbgrader(tmp_path, "generate_feedback", "a") == ""
+    (server,) = grader._idle[1]
+    server.kill()  # while it waits
+    server.wait()
+    assert grader.run_nbgrader(tmp_path, "generate_feedback", "a") == ""
 
 
 def test_an_assignment_is_prepared_once_and_anew_after_a_change(tmp_path, monkeypatch):

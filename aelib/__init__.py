@@ -20,6 +20,7 @@ _HOME = {
     "knn_accuracy": "metrics",
     "load_dataset": "data",
     "multiply_adds": "costs",
+    "pca_errors": "pca",
     "principal_angles": "metrics",
     "reconstruct": "models",
     "reconstruction_error": "models",
@@ -81,7 +82,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which cannot follow __getatt
         reconstruction_error,
     )
     from aelib.notebook import record, report_claims, table
-    from aelib.pca import fit_pca
+    from aelib.pca import fit_pca, pca_errors
     from aelib.training import train
 
 

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from aelib.checks import check_count, check_images
-from aelib.models import Autoencoder, dense_autoencoder
+from aelib.metrics import squared_error
+from aelib.models import Autoencoder, dense_autoencoder, encode, reconstruct
 
 
 def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
@@ -36,3 +37,23 @@ def fit_pca(x: np.ndarray, code_size: int = 30) -> Autoencoder:
     ae.encoder.set_weights([pca.components_.T, -pca.components_ @ pca.mean_])
     ae.decoder.set_weights([pca.components_, pca.mean_])
     return ae
+
+
+def pca_errors(pca: Autoencoder, x: np.ndarray) -> np.ndarray:
+    """E of PCA with 0, 1, 2, ... of its components: one fit has all of them.
+
+    The components are orthonormal, so leaving one out adds its number's mean square to the error.
+
+    Args:
+        pca: from `fit_pca`.
+        x: images (n, height, width, channels) in [0, 1].
+
+    Returns:
+        (code_size + 1,), from no component, which answers with the mean image, to all of them.
+
+    Raises:
+        ValueError: not images, or of another shape.
+    """
+    left_out = np.square(encode(pca, x), dtype="float64").mean(axis=0)
+    error = squared_error(x, reconstruct(pca, x))
+    return error + np.append(left_out[::-1].cumsum()[::-1], 0)

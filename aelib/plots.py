@@ -71,6 +71,28 @@ def images(x: np.ndarray, alt: str, columns: int = 10) -> Image:
     return show(figure, alt)
 
 
+def weight_images(weights: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Weights as images: grey for zero, black or white for the largest of each image in size.
+
+    Args:
+        weights: (n, height * width * channels).
+        shape: (height, width, channels).
+
+    Returns:
+        (n, height, width, channels) in [0, 1].
+
+    Raises:
+        ValueError: NaN, or weights of another size.
+
+    >>> weight_images(np.array([[4.0, 0, -2, -4]]), (2, 2, 1)).squeeze()
+    array([[1.  , 0.5 ],
+           [0.25, 0.  ]])
+    """
+    weights = check_finite(weights, "weights", ("n", math.prod(shape))).reshape(-1, *shape)
+    largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
+    return 0.5 + weights / np.where(largest > 0, 2 * largest, 1)
+
+
 def reconstructions(x: np.ndarray, x_hat: Mapping[str, np.ndarray], count: int = 10) -> Image:
     """The first images of `x`, and under each its reconstructions with their squared error.
 

@@ -44,6 +44,16 @@ def test_pca_has_the_error_of_the_discarded_variance(tiny):
     np.testing.assert_allclose(aelib.encode(ae, tiny.x_train).mean(axis=0), 0, atol=1e-4)
 
 
+def test_one_fit_of_pca_has_the_errors_of_all_smaller_ones(tiny):
+    errors = aelib.pca_errors(aelib.fit_pca(tiny.x_train, 5), tiny.x_test)
+    mean = np.broadcast_to(tiny.x_train.mean(axis=0), tiny.x_test.shape)
+    fitted = [aelib.squared_error(tiny.x_test, mean)]
+    for size in range(1, 6):
+        smaller = aelib.fit_pca(tiny.x_train, size)
+        fitted.append(aelib.reconstruction_error(smaller, tiny.x_test))
+    assert errors == pytest.approx(fitted, rel=1e-5)
+
+
 def test_pca_of_colour_images_keeps_their_shape():
     x = np.random.default_rng(0).random((40, 4, 3, 3), dtype="float32")
     assert aelib.reconstruct(aelib.fit_pca(x, 36), x) == pytest.approx(x, abs=1e-4)

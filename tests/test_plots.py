@@ -370,6 +370,17 @@ def test_rows_that_cannot_be_drawn_are_refused(x, notes, message, refused):
         plots.rows(x, "Rows.", notes)
 
 
+def test_weights_become_images_each_with_its_own_scale(refused):
+    weights = np.arange(24.0).reshape(2, 12) - 6
+    one, two = plots.weight_images(weights, (2, 2, 3))
+    assert one.shape == (2, 2, 3)
+    assert (one.min(), one[1, 0, 0], one.max()) == (0, 0.5, pytest.approx(0.5 + 5 / 12))
+    assert (two.min(), two.max()) == (pytest.approx(0.5 + 6 / 34), 1)
+    assert (plots.weight_images(np.zeros((1, 4)), (2, 2, 1)) == 0.5).all()
+    with refused(r"weights must have shape \(n, 12\), not \(2, 4\)"):
+        plots.weight_images(np.zeros((2, 4)), (2, 2, 3))
+
+
 def test_a_dense_network_is_drawn_to_scale():
     pixels = _check(plots.architecture(aelib.dense_autoencoder((8, 8, 1), [128], 16)))
 

@@ -609,7 +609,7 @@ def test_commands_of_nbgrader_leave_nothing_to_the_next_one(tmp_path, monkeypatc
     config = tmp_path / "nbgrader_config.py"
     config.write_text(
         "import os, sys\n"
-        "print(f'Error: {os.getppid()} {os.environ.get(\"LEFT\")} {\"LEFT\" in sys.modules}')\n"
+        'print(f\'Error: {os.getppid()} {os.environ.get("LEFT")} {"LEFT" in sys.modules}\')\n'
         "os.environ['LEFT'], sys.modules['LEFT'] = 'x', sys\n"
         "sys.exit(1)\n"
     )

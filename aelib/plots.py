@@ -245,6 +245,8 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
                     bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
                     arrowprops=None if crowd is free else {"arrowstyle": "-", "shrinkA": 0},
                 )  # fmt: skip
+                if crowd is not free:  # classes that share a place would seem joined without it
+                    axis.plot(*crowd, "o", color="black", markersize=5, markeredgecolor="white")
         present = [name for label, name in enumerate(named) if (labels == label).any()]
         crowds = [f"{n} at {x:.1f}, {y:.1f}" for n, (x, y) in zip(present, places, strict=True)]
         alts.append(f"{title}: {note}. " + "; ".join(crowds))
@@ -403,8 +405,8 @@ def error_by_seconds(
         above = i % 2 == 1 or len(texts) == 1
         for place, text in zip(errors[method].items(), texts, strict=True):
             axis.annotate(
-                text, place, (0, 6 if above else -6), textcoords="offset points", fontsize=8,
-                ha="center", va="bottom" if above else "top", color=_color_of(method),
+                text, place, (0, 6 if above else -6), textcoords="offset points", fontsize=9,
+                ha="center", va="bottom" if above else "top", color=_ink_of(method),
             )  # fmt: skip
     axis.set(title=title, xlabel="seconds of training (log scale)", xscale="log", yscale="log")
     axis.set_ylabel("E, squared error per test image (log scale)")
@@ -463,9 +465,7 @@ def _name_lines(axis, errors):
     ends = []
     for method, points in errors.items():
         place = to_axes.transform([*points.items()][-1])
-        # Darker than the line: pale colours are hard to read as letters.
-        ink = 0.7 * np.array(to_rgb(_color_of(method) or "black"))
-        style = {"color": ink, "transform": axis.transAxes}
+        style = {"color": _ink_of(method), "transform": axis.transAxes}
         if len(points) > 1:
             ends.append((place[1], method, style))
         else:
@@ -533,8 +533,9 @@ def error_maps(
             text = "–" if not np.isfinite(e) else f"{e:.0f}" if e < 99.5 else ">99"
             # The scale is dark at its lower end; the middle, in the logarithm, is where black reads better.
             color = "white" if norm(e) < 0.55 else "black"
-            axis.text(j, i, text, ha="center", va="center", fontsize=8, color=color)
-        axis.set_xticks(range(len(wide)), [f"{x:g}" for x in wide], fontsize=8)
+            axis.text(j, i, text, ha="center", va="center", fontsize=9, color=color)
+        names = [f"{x:g}" if x >= 0.001 else f"{x:.0e}" for x in wide]
+        axis.set_xticks(range(len(wide)), names, fontsize=8)
         axis.set_yticks(range(len(high)), [f"{x:g}" for x in high])
         axis.set(title=title, xlabel=columns, ylabel=rows)
         if np.isfinite(values).any():
@@ -543,12 +544,14 @@ def error_maps(
             frame = Rectangle(corner, 1, 1, fill=False, edgecolor=FRAMES[0], linewidth=2.5)
             axis.add_patch(frame)
             lowest.append(f"{title}: {values[i, j]:.1f} at {high[i]:g} and {wide[j]:g}")
-    bar = figure.colorbar(picture, ax=axes, label="E, squared error per test image", shrink=0.5)
+    label = f"E, squared error per test image (grey: {failed:g} or more)"
+    bar = figure.colorbar(
+        picture, ax=axes, label=label, location="bottom", shrink=0.6, aspect=50, pad=0.02
+    )
     bar.ax.minorticks_off()
     ticks = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
     ticks = [tick for tick in ticks if least <= tick <= failed]
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
-    bar.ax.set_xlabel(f"grey: {failed:g} or more", fontsize=8)
     about = f"E over {rows} and {columns}; from {failed:g} on a cell is grey"
     return show(figure, f"{about}. Lowest of each panel: {'; '.join(lowest)}.")
 
@@ -745,13 +748,18 @@ def _color_of(label):
     return next((COLORS[method] for method in COLORS if str(label).startswith(method)), None)
 
 
+def _ink_of(label):
+    """Darker than the line: pale colours are hard to read as letters."""
+    return 0.7 * np.array(to_rgb(_color_of(label) or "black"))
+
+
 def _check_channels(channels):
     if channels not in (1, 3, 4):
         raise ValueError(f"only images of 1, 3 or 4 channels can be drawn, these have {channels}")
 
 
 def _plain_log_ticks(axis):
-    """Plain numbers on a log axis, which reaches down to a tick below the lowest value."""
+    """Plain numbers on a log axis, which reaches down to a tick below the lowest value, or up to a near one."""
     low, high = axis.get_ylim()
     steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
     known = np.array([step * 10.0**power for power in range(-2, 4) for step in steps])
@@ -759,6 +767,10 @@ def _plain_log_ticks(axis):
     if len(below):
         axis.set_ylim(bottom=below[-1])
         low = below[-1]
+    above = known[(known >= high) & (known < 1.5 * high)]
+    if len(above):
+        axis.set_ylim(top=above[0])
+        high = above[0]
     ticks = known[(known >= low) & (known <= high)]
     axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.yaxis.set_minor_formatter(plt.NullFormatter())

@@ -534,7 +534,7 @@ def error_maps(
             # The scale is dark at its lower end; the middle, in the logarithm, is where black reads better.
             color = "white" if norm(e) < 0.55 else "black"
             axis.text(j, i, text, ha="center", va="center", fontsize=9, color=color)
-        names = [f"{x:g}" if x >= 0.001 else f"{x:.0e}" for x in wide]
+        names = [f"{x:g}" if x >= 0.001 else f"{x:.0e}" for x in wide]  # type: ignore[misc]
         axis.set_xticks(range(len(wide)), names, fontsize=8)
         axis.set_yticks(range(len(high)), [f"{x:g}" for x in high])
         axis.set(title=title, xlabel=columns, ylabel=rows)

@@ -242,7 +242,7 @@ class Submission:
 
 def _memory(processes):
     """Bytes that processes take together; what several share counts once, where the system tells."""
-    for word in ("memory_info", "memory_full_info"):  # the second takes a thousand times as long
+    for word in ("memory_info", "memory_full_info"):  # the second takes far longer
         total = 0
         for process in processes:
             with contextlib.suppress(psutil.Error):

@@ -262,7 +262,8 @@ def _heading(rows, identity):
         f"{rounds} round{'s' * (rounds > 1)}, {len(rows)} runs. Before each run: a matrix product "
         f"{spread([*rows.gflops])} GFLOP/s, other programs {spread([*rows.load_percent])} % of the "
         f"processor, load average {spread([*rows.load_average])}. A cell is the median over the "
-        "rounds, and in brackets the smallest and the largest; a ratio is taken within a round."
+        "rounds, and in brackets the smallest and the largest; a ratio is taken within a round. "
+        "`benchmarks/README.md` says how to read the tables."
         f"{warning if busy else ''}"
     )
 

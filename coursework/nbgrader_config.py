@@ -1,12 +1,15 @@
+import sys
 from pathlib import Path
 
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, SaveAutoGrades
 
-from sandbox.execute import SandboxedExecute
+root = Path(__file__).resolve().parent
+sys.path.insert(0, str(root))  # a copy of this folder is a course, see README.md
+
+from sandbox.execute import SandboxedExecute  # noqa: E402
 
 c = get_config()  # noqa: F821
-root = Path(__file__).resolve().parent
 c.CourseDirectory.db_url = f"sqlite:///{root}/gradebook.db?timeout=60"
 # In place of nbgrader's own step, which runs answers and tests in one kernel.
 c.Autograde.autograde_preprocessors = [

@@ -630,6 +630,17 @@ def test_commands_of_nbgrader_leave_nothing_to_the_next_one(tmp_path, monkeypatc
     assert grader.run_nbgrader(tmp_path, "generate_feedback", "a") == ""
 
 
+def test_a_copy_of_the_folder_is_a_course_that_grades_in_the_sandbox(tmp_path):
+    shutil.copytree(ROOT / "coursework", tmp_path / "course")
+    read = "from traitlets.config import PyFileConfigLoader as Loader\n"
+    read += "config = Loader('nbgrader_config.py', 'course').load_config()\n"
+    read += "print(config.Autograde.autograde_preprocessors[0].__module__)"
+    done = subprocess.run(
+        [sys.executable, "-c", read], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "sandbox.execute\n"
+
+
 def test_an_assignment_is_prepared_once_and_anew_after_a_change(tmp_path, monkeypatch):
     calls = []
 

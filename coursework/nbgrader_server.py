@@ -2,6 +2,9 @@
 
 A line of standard input is a command, as JSON: the folder, and nbgrader's arguments. A line of standard
 output is its end: the exit status, and what it logged. No submission and no test ever runs in this process.
+
+multiprocessing's forkserver would do, but on Python 3.11 it looks for modules elsewhere than the caller
+(python/cpython#117378), and TensorFlow's notices would reach the teacher's terminal.
 """
 
 import json

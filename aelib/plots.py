@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -33,6 +34,9 @@ CLASSES = (
     *("#332288", "#CC6677", "#117733", "#DDCC77", "#88CCEE"),
     *("#882255", "#44AA99", "#999933", "#AA4499", "#777777"),
 )
+
+# Places for names all over a panel, in shares of its width and height: (625, 2).
+GRID = np.stack(np.meshgrid(*[np.linspace(0.02, 0.98, 25)] * 2), axis=-1).reshape(-1, 2)
 
 
 def show(figure: Figure, alt: str) -> Image:
@@ -184,8 +188,9 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
 
     At most 4,000 points are drawn, chosen at random. Each axis spans all but the outermost 4 % of the
     codes, so that a few far ones do not squeeze the rest; the figure says how many lie outside. The name
-    of a class stands where most of its points are, or near by, with a line to that place, where it would
-    cover another. The places are in the alternative text, too.
+    of a class stands where most of its points are, or near by, with a line to a dot at that place, where
+    it would cover another; classes with one such place share a label. The places are in the alternative
+    text, too.
 
     Args:
         codes: title -> codes (n, 2), one panel each.
@@ -232,23 +237,21 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
             0.99, 0.01, note, ha="right", va="bottom", fontsize=8, transform=axis.transAxes,
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.7},
         )  # fmt: skip
-        places: list[np.ndarray] = []
-        taken: list[np.ndarray] = []
+        # Places are shares of the panel from here on; classes with nearly one place share a label.
+        labelled: list[tuple[np.ndarray, list[str]]] = []
+        crowds = []
         for label, name in enumerate(named):
             axis.scatter([], [], s=4, color=palette[label], label=name)
             if (labels == label).any():
-                crowd, free = _crowd(drawn[labels == label], low, high, taken)
-                places.append(crowd)
-                taken.append(free)
-                axis.annotate(
-                    name, crowd, free, ha="center", va="center", fontsize=11, fontweight="bold",
-                    bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
-                    arrowprops=None if crowd is free else {"arrowstyle": "-", "shrinkA": 0},
-                )  # fmt: skip
-                if crowd is not free:  # classes that share a place would seem joined without it
-                    axis.plot(*crowd, "o", color="black", markersize=5, markeredgecolor="white")
-        present = [name for label, name in enumerate(named) if (labels == label).any()]
-        crowds = [f"{n} at {x:.1f}, {y:.1f}" for n, (x, y) in zip(present, places, strict=True)]
+                crowd = _crowd((drawn[labels == label] - low) / (high - low))
+                at = low + crowd * (high - low)
+                crowds.append(f"{name} at {at[0]:.1f}, {at[1]:.1f}")
+                near = [names for place, names in labelled if abs(crowd - place).max() < 0.045]
+                if near:
+                    near[0].append(name)
+                else:
+                    labelled.append((crowd, [name]))
+        _label_crowds(axis, labelled)
         alts.append(f"{title}: {note}. " + "; ".join(crowds))
         axis.set(title=title, xlabel="first number of the code", ylabel="second number")
     if len(named):
@@ -259,19 +262,37 @@ def codes_2d(codes: Mapping[str, np.ndarray], y: np.ndarray, class_names: Sequen
     )
 
 
-def _crowd(points, low, high, taken):
-    """Where most of the points (n, 2) are; and the nearest place to it that is not too near a taken one."""
+def _crowd(points):
+    """The place where most of the points (n, 2) are, all in shares of the panel."""
     # Few points are many nowhere: each counts for its neighbourhood, a tenth of the panel wide.
-    grid = np.linspace(0.02, 0.98, 25)
-    nodes = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-    squares = ((nodes[:, None] - (points - low) / (high - low)) ** 2).sum(axis=-1)
-    node = nodes[np.exp(-squares / 0.005).sum(axis=1).argmax()]
-    crowd = low + node * (high - low)
-    for other in nodes[np.argsort(((nodes - node) ** 2).sum(axis=1))]:
-        place = low + other * (high - low)
-        if all(np.any(abs(place - there) > 0.045 * (high - low)) for there in taken):
-            break
-    return (crowd, crowd) if np.array_equal(other, node) else (crowd, place)
+    squares = ((GRID[:, None] - points) ** 2).sum(axis=-1)
+    return GRID[np.exp(-squares / 0.005).sum(axis=1).argmax()]
+
+
+def _label_crowds(axis, labelled):
+    """Write names at their places, or at the nearest that is free, with a line to a dot at the place."""
+    taken: list[tuple[np.ndarray, np.ndarray]] = []
+    for crowd, names in labelled:
+        text = textwrap.fill(", ".join(names), 14)
+        lines = text.split("\n")
+        # Half the width and height of the text, about: letters differ in width.
+        half = np.array([0.012 * max(map(len, lines)), 0.024 * len(lines)])
+        for place in GRID[np.argsort(((GRID - crowd) ** 2).sum(axis=1), kind="stable")]:
+            if all((abs(place - other) > half + its).any() for other, its in taken):
+                break
+        taken.append((place, half))
+        moved = (place != crowd).any()
+        axis.annotate(
+            text, crowd, place, xycoords="axes fraction", textcoords="axes fraction",
+            ha="center", va="center", fontsize=11, fontweight="bold",
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+            arrowprops={"arrowstyle": "-", "shrinkA": 0} if moved else None,
+        )  # fmt: skip
+        if moved:
+            axis.plot(
+                *crowd, "o", color="black", markersize=5, markeredgecolor="white",
+                transform=axis.transAxes,
+            )  # fmt: skip
 
 
 def span(codes: np.ndarray, outside: float) -> tuple[np.ndarray, np.ndarray]:
@@ -534,8 +555,8 @@ def error_maps(
             # The scale is dark at its lower end; the middle, in the logarithm, is where black reads better.
             color = "white" if norm(e) < 0.55 else "black"
             axis.text(j, i, text, ha="center", va="center", fontsize=9, color=color)
-        names = [f"{x:g}" if x >= 0.001 else f"{x:.0e}" for x in wide]  # type: ignore[misc]
-        axis.set_xticks(range(len(wide)), names, fontsize=8)
+        rates = [f"{x:g}" if x >= 0.001 else f"{x:.0e}" for x in wide]
+        axis.set_xticks(range(len(wide)), rates, fontsize=8)
         axis.set_yticks(range(len(high)), [f"{x:g}" for x in high])
         axis.set(title=title, xlabel=columns, ylabel=rows)
         if np.isfinite(values).any():

@@ -1,4 +1,5 @@
 import io
+import itertools
 import re
 
 import matplotlib.pyplot as plt
@@ -118,20 +119,24 @@ def test_the_name_of_each_class_stands_where_most_of_its_points_are(monkeypatch)
     drawn = []
     monkeypatch.setattr(plots, "show", lambda figure, alt: drawn.append((figure, alt)))
     rng = np.random.default_rng(0)
-    crowds = np.concatenate([rng.normal(c, 0.1, (100, 2)) for c in ((0, 0), (8, 1), (8, 1))])
-    far = np.full((20, 2), 4.0)  # some of the first class, away from the rest
-    y = np.repeat([0, 1, 2, 0], [100, 100, 100, 20])
-    plots.codes_2d({"A": np.concatenate([crowds, far])}, y, "abc")
+    centres = np.array([(0, 0), (8, 1), (8, 1), (7.4, 1)])  # b and c in one place, dee beside them
+    crowds = np.concatenate([rng.normal(c, 0.1, (100, 2)) for c in centres])
+    far = np.array(
+        [[4.0, 4]] * 20 + [[4.0, -4]] * 20
+    )  # some of the first class, away from the rest
+    y = np.repeat([0, 1, 2, 3, 0], [100, 100, 100, 100, 40])
+    names = ["a", "b", "c", "dee"]
+    plots.codes_2d({"A": np.concatenate([crowds, far])}, y, names)
     figure, alt = drawn[0]
-    places = re.findall(r"([abc]) at (-?\d+\.\d), (-?\d+\.\d)", alt)
-    a, b, c = (np.array([float(x), float(y)]) for _, x, y in places)
-    assert np.abs(a).max() < 0.5
-    assert np.abs([b - [8, 1], c - [8, 1]]).max() < 0.5
-    names = {text.get_text(): text for text in figure.axes[0].texts if text.get_text() in "abc"}
-    at = {name: np.array(text.get_position()) for name, text in names.items()}
-    assert np.abs(at["b"] - [8, 1]).max() < 0.5
-    assert 0.1 < np.abs(at["c"] - at["b"]).max() < 1  # neither name covers the other
-    assert [name for name, text in names.items() if text.arrow_patch] == ["c"]
+    places = re.findall(r"(\w+) at (-?\d+\.\d), (-?\d+\.\d)", alt)
+    assert [name for name, *_ in places] == names
+    assert np.abs(np.array([place for _, *place in places], float) - centres).max() < 0.4
+    figure.canvas.draw()
+    texts = {text.get_text(): text for text in figure.axes[0].texts[1:]}
+    assert list(texts) == ["a", "b, c", "dee"]
+    boxes = [text.get_window_extent() for text in texts.values()]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert [name for name, text in texts.items() if text.arrow_patch] == ["dee"]
     plt.close(figure)
 
 

@@ -782,8 +782,10 @@ def _check_channels(channels):
 def _plain_log_ticks(axis):
     """Plain numbers on a log axis, which reaches down to a tick below the lowest value, or up to a near one."""
     low, high = axis.get_ylim()
-    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
-    known = np.array([step * 10.0**power for power in range(-2, 4) for step in steps])
+    steps = np.array([1, 2, 5]) if high > 10 * low else np.array([1, 1.5, 2, 3, 4, 5, 7])
+    if high < 1.5 * low:
+        steps = np.r_[10:20, 20:50:2, 50:100:5] / 10
+    known = np.concatenate([steps * 10.0**power for power in range(-2, 4)])
     below = known[known <= low]
     if len(below):
         axis.set_ylim(bottom=below[-1])

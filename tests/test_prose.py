@@ -192,7 +192,9 @@ def texts(root):
 
     def named_in(text):
         notebooks = [n for n in given if n in text or f"notebook {n[:2]}" in text]
-        return [given[name] for name in notebooks], [results[n] for n in results if n in text]
+        # "results/one_run.time" does not name results/one_run.
+        folders = [n for n in results if re.search(rf"{re.escape(n)}(?!\.?\w)", text)]
+        return [given[name] for name in notebooks], [results[name] for name in folders]
 
     for path in sorted(root.glob("notebooks/*.ipynb")):
         notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -240,7 +242,7 @@ def test_a_wrong_last_digit_is_noticed_nearly_always():
         for sign in (-1, 1)
     ]
     assert len(noticed) > 200
-    assert sum(noticed) / len(noticed) > 0.8  # measured: 0.83 to 0.86
+    assert sum(noticed) / len(noticed) > 0.8  # measured: 0.81
 
 
 def test_every_source_is_quoted_and_says_where_it_comes_from():
@@ -400,6 +402,7 @@ def test_all_places_that_give_numbers_are_read(tmp_path):
         ({"html": ""}, "cell 0: 21 s in"),
         ({"alt": ""}, "cell 0: 2.9 in"),
         ({"other": "E is 4.14"}, "02_second.ipynb, cell 0: 4.14 in"),  # another notebook's
+        ({"other": "results/pca.long has E 39.5"}, "cell 0: 39.5 in"),  # another table
         ({"results": "# One\nresults/pca took 8.4 s."}, "results/README.md, One: 8.4 s in"),
         ({"results": "# One\nresults/pca\n## Two\n8.3 s."}, "results/README.md, Two: 8.3 s in"),
         ({"readme": "| 39.5 | all |"}, "README.md, line 1: 39.5 in"),

@@ -80,6 +80,12 @@ def test_a_run_that_should_not_be_read_leaves_the_file(make, monkeypatch, capsys
     assert not list(path.parent.glob("*.part"))
 
 
+def test_what_the_cells_show_is_refused_before_anything_runs(make, monkeypatch, capsys):
+    monkeypatch.setattr(publish, "execute", lambda path: pytest.fail("it ran"))
+    assert _run(monkeypatch, make("works = True  # " + 70 * "!")) == 1
+    assert "cell 2 has a line of 86 columns, more than 76" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_copies_go_into_a_folder_as_far_as_they_get(make, monkeypatch, tmp_path):
     path = make("works = True\nprint('so far')\n1 / 0")

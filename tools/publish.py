@@ -119,27 +119,35 @@ def _write(notebook, path):
 
 def problems(notebook: nbformat.NotebookNode) -> list[str]:
     """What keeps an executed notebook from being published, a line each."""
-    found = []
+    found = source_problems(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     counts = [cell.execution_count for cell in code]
     if counts != list(range(1, len(code) + 1)):
         found.append(f"not executed from top to bottom: {counts}")
     for number, cell in enumerate(code, 1):
+        found += [f"cell {number} {problem}" for problem in _output_problems(cell.outputs)]
+        if "nbval-check-output" in cell.metadata.get("tags", []):
+            lines = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+            if not lines:
+                found.append("a claims cell without stored output, which nbval would pass")
+            found += [f"claim: {line}" for line in lines if not line.startswith("holds: ")]
+    return found
+
+
+def source_problems(notebook: nbformat.NotebookNode) -> list[str]:
+    """Those of `problems` that stand in the cells, so that no run is needed to find them."""
+    found = []
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    tags = [{*cell.metadata.get("tags", [])} for cell in code]
+    for number, cell in enumerate(code, 1):
         if len(cell.source.splitlines()) > 25:
             found.append(f"cell {number} has more than 25 lines")
         widest = max(map(len, cell.source.splitlines()), default=0)
-        if widest > 76 and not {"hide-input", "parameters"} & {*cell.metadata.get("tags", [])}:
+        if widest > 76 and not {"hide-input", "parameters"} & tags[number - 1]:
             found.append(f"cell {number} has a line of {widest} columns, more than 76")
-        found += [f"cell {number} {problem}" for problem in _output_problems(cell.outputs)]
-    claims = [cell for cell in code if "nbval-check-output" in cell.metadata.get("tags", [])]
-    if not claims:
+    if not any("nbval-check-output" in of_cell for of_cell in tags):
         found.append("no claims cell")
-    for cell in claims:
-        lines = "".join(output.get("text", "") for output in cell.outputs).splitlines()
-        if not lines:
-            found.append("a claims cell without stored output, which nbval would pass")
-        found += [f"claim: {line}" for line in lines if not line.startswith("holds: ")]
-    if any("raises-exception" in cell.metadata.get("tags", []) for cell in code):
+    if any("raises-exception" in of_cell for of_cell in tags):
         found.append("a cell that may raise: nbval would not notice if it did not")
     if any(re.search(r"^\s*[%!]", cell.source, re.MULTILINE) for cell in code):
         found.append("a magic, which nbval passes when misspelt")
@@ -219,6 +227,9 @@ def main() -> int:
         if given.into:
             return _copy(paths, given.into)
         _require_full_data(paths)
+        for path in paths:
+            if found := source_problems(nbformat.read(path, as_version=4)):
+                raise ValueError(f"{path.name} was not published: {'; '.join(found)}")
         load = provenance.machine()["load_percent"]
         if load > BUSY:
             warning = f"other work takes {load:.0f} % of the processor: seconds will be too long"

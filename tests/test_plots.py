@@ -171,6 +171,23 @@ def test_codes_may_be_lists_with_numbers_as_titles():
     _check(plots.codes_2d({30: [[0, 1], [1, 0]]}, [0, 1], ["a", "b"]), "30: 2 of 2 images")
 
 
+@pytest.mark.parametrize(
+    ("errors", "ticks"),
+    [
+        ({1: 39.6, 5: 34.1}, ["32", "34", "36", "38", "40"]),
+        ({1: 8.0, 5: 2.4}, ["2", "3", "4", "5", "7", "10"]),
+        ({1: 90.0, 5: 2.4}, ["2", "5", "10", "20", "50", "100"]),
+    ],
+)
+def test_a_log_axis_has_plain_ticks_however_short(monkeypatch, errors, ticks):
+    drawn = []
+    monkeypatch.setattr(plots, "show", lambda figure, alt: drawn.append(figure))
+    plots.error_by_seconds({"conv": errors}, "one")
+    axis = drawn[0].axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ticks
+    plt.close(drawn[0])
+
+
 def test_learning_curves_and_code_sizes_state_their_numbers(refused):
     _check(plots.learning_curves({"dense": [9.0, 4.0]}, "Blobs"), "Blobs", "dense: 9.0 to 4.0")
     errors = {"PCA": {2: 40.0, 8: 20.0}, "dense": {2: 25.0, 8: 7.5}}
